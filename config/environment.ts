@@ -33,7 +33,8 @@ export function readEnvironment<S extends z.ZodObject>(schema: S, env: Environme
   return parsed.data;
 }
 
-export const port = (): z.ZodPipe<z.ZodCoercedNumber, z.ZodNumber> => z.coerce.number().pipe(z.int().min(0).max(65_535));
+export const port = (): z.ZodPipe<z.ZodCoercedNumber, z.ZodNumber> =>
+  z.coerce.number().pipe(z.int().min(0).max(65_535));
 
 /** A key given as base64, at least `minBytes` long. */
 export const base64Key = (minBytes: number) =>

@@ -1,0 +1,26 @@
+import type { Database } from './pool.ts';
+
+export type FileRow = { path: string; bytes: number; sha256: string; drive_id: string };
+
+/** Stores an accepted manifest in one statement, whatever its length. */
+export async function insertFiles(
+  db: Database,
+  jobId: string,
+  attemptId: string,
+  files: readonly { path: string; bytes: number; sha256: string; driveId: string }[],
+): Promise<void> {
+  await db.query(
+    `INSERT INTO files (job_id, attempt_id, path, bytes, sha256, drive_id)
+     SELECT $1::uuid, $2::uuid, f.path, f.bytes, f.sha256, f."driveId"
+     FROM jsonb_to_recordset($3::jsonb) AS f(path text, bytes bigint, sha256 text, "driveId" text)`,
+    [jobId, attemptId, JSON.stringify(files)],
+  );
+}
+
+export async function listFiles(db: Database, jobId: string): Promise<FileRow[]> {
+  const { rows } = await db.query<FileRow>(
+    'SELECT path, bytes, sha256, drive_id FROM files WHERE job_id = $1::uuid ORDER BY path',
+    [jobId],
+  );
+  return rows;
+}

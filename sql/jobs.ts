@@ -1,0 +1,158 @@
+/**
+ * The named moves of a job. Each is one statement that acts only when the job still stands where the move begins, and
+ * answers whether it did; losing a race is an answer, not an error. The picture is in docs/lifecycle.md.
+ */
+import { maybeOne, type Database } from './pool.ts';
+
+export const JOB_STATES = ['paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export type JobRow = {
+  id: string;
+  order_id: string;
+  course_id: string;
+  state: JobState;
+  attempts_started: number;
+  attempts_spent: number;
+  losses: number;
+  task_failures: number;
+  folder_id: string | null;
+};
+
+const COLUMNS = 'id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, folder_id';
+
+/** The job a paid order buys. Undefined when the order has one already. */
+export const insertJob = (db: Database, order: { id: string; courseId: string }): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `INSERT INTO jobs (order_id, course_id) VALUES ($1::uuid, $2::text)
+     ON CONFLICT (order_id) DO NOTHING RETURNING ${COLUMNS}`,
+    [order.id, order.courseId],
+  );
+
+export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(db, `SELECT ${COLUMNS} FROM jobs WHERE id = $1::uuid`, [id]);
+
+/** Takes the enrol step for `leaseSeconds`. Undefined when somebody else has it, it is not due, or it is done. */
+export const beginEnrol = (db: Database, id: string, leaseSeconds: number): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET state = 'enrolling', next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
+     WHERE id = $1::uuid AND state IN ('paid', 'enrolling') AND next_task_at <= now() RETURNING ${COLUMNS}`,
+    [id, leaseSeconds],
+  );
+
+export const confirmEnrol = (db: Database, id: string): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET state = 'enrolled', next_task_at = now(), task_failures = 0, updated_at = now()
+     WHERE id = $1::uuid AND state = 'enrolling' RETURNING ${COLUMNS}`,
+    [id],
+  );
+
+/** Takes the delivery step for `leaseSeconds`. */
+export const takeDelivery = (db: Database, id: string, leaseSeconds: number): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
+     WHERE id = $1::uuid AND state = 'delivering' AND next_task_at <= now() RETURNING ${COLUMNS}`,
+    [id, leaseSeconds],
+  );
+
+/** The attempt's manifest is accepted: the files are in Drive. */
+export const acceptManifest = (db: Database, id: string, folderId: string): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET state = 'delivering', folder_id = $2::text, next_task_at = now(), task_failures = 0,
+       updated_at = now()
+     WHERE id = $1::uuid AND state = 'attempting' RETURNING ${COLUMNS}`,
+    [id, folderId],
+  );
+
+/** Gives the step back so that the next one of this state is due at once. */
+export const releaseStep = (db: Database, id: string, state: JobState): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET next_task_at = now(), task_failures = 0, updated_at = now()
+     WHERE id = $1::uuid AND state = $2::text RETURNING ${COLUMNS}`,
+    [id, state],
+  );
+
+/** Granted and mailed. */
+export const complete = (db: Database, id: string): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs j SET state = 'completed', updated_at = now() FROM deliveries d
+     WHERE j.id = $1::uuid AND j.state = 'delivering' AND d.job_id = j.id
+       AND d.granted_at IS NOT NULL AND d.mailed_at IS NOT NULL
+     RETURNING j.id, j.order_id, j.course_id, j.state, j.attempts_started, j.attempts_spent, j.losses,
+               j.task_failures, j.folder_id`,
+    [id],
+  );
+
+/** The step failed and may succeed later: it is due again after `delaySeconds`. */
+export const postponeStep = (
+  db: Database,
+  id: string,
+  state: JobState,
+  delaySeconds: number,
+): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET task_failures = task_failures + 1, updated_at = now(),
+       next_task_at = now() + make_interval(secs => $3::double precision)
+     WHERE id = $1::uuid AND state = $2::text RETURNING ${COLUMNS}`,
+    [id, state, delaySeconds],
+  );
+
+/** Into the dead letter, from the state the caller saw. `reason` is of the closed list, `detail` for the operator. */
+export const bury = (
+  db: Database,
+  id: string,
+  from: JobState,
+  reason: string,
+  detail: string,
+): Promise<JobRow | undefined> =>
+  maybeOne<JobRow>(
+    db,
+    `UPDATE jobs SET state = 'dead', dead_reason = $3::text, dead_detail = $4::text, updated_at = now()
+     WHERE id = $1::uuid AND state = $2::text AND state NOT IN ('completed', 'dead') RETURNING ${COLUMNS}`,
+    [id, from, reason, detail],
+  );
+
+/** Open jobs whose task is due and was perhaps never queued, or whose task died with its process. */
+export async function dueSteps(
+  db: Database,
+  limit: number,
+): Promise<{ id: string; state: JobState; granted: boolean }[]> {
+  const { rows } = await db.query<{ id: string; state: JobState; granted: boolean }>(
+    `SELECT j.id, j.state, d.granted_at IS NOT NULL AS granted
+     FROM jobs j LEFT JOIN deliveries d ON d.job_id = j.id
+     WHERE j.state IN ('paid', 'enrolling', 'delivering') AND j.next_task_at <= now()
+     ORDER BY j.next_task_at LIMIT $1::int`,
+    [limit],
+  );
+  return rows;
+}
+
+/** Jobs that wait for a slot, the most urgent first. */
+export async function waitingJobs(db: Database, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT id FROM jobs WHERE state = 'enrolled' AND next_task_at <= now()
+     ORDER BY priority, created_at LIMIT $1::int`,
+    [limit],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** How long until something is due, in milliseconds; undefined when nothing is open. */
+export async function nextDueMs(db: Database): Promise<number | undefined> {
+  const row = await maybeOne<{ open: number; due_ms: number }>(
+    db,
+    `SELECT count(*) AS open,
+            coalesce(min(extract(epoch FROM next_task_at - now()) * 1000) FILTER (WHERE state <> 'attempting'), 1e9)::float8 AS due_ms
+     FROM jobs WHERE state NOT IN ('completed', 'dead')`,
+    [],
+  );
+  return row === undefined || row.open === 0 ? undefined : Math.max(0, row.due_ms);
+}

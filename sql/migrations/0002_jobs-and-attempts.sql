@@ -1,0 +1,108 @@
+CREATE TABLE job_moves_allowed (
+  from_state text NOT NULL,
+  to_state   text NOT NULL,
+  PRIMARY KEY (from_state, to_state)
+);
+-- The state machine of a job. The statements in sql/jobs.ts are its named moves; this table is the check behind them.
+INSERT INTO job_moves_allowed VALUES
+  ('paid', 'enrolling'), ('enrolling', 'enrolled'), ('enrolled', 'attempting'), ('attempting', 'enrolled'),
+  ('attempting', 'delivering'), ('delivering', 'completed'),
+  ('paid', 'dead'), ('enrolling', 'dead'), ('enrolled', 'dead'), ('attempting', 'dead'), ('delivering', 'dead');
+
+CREATE TABLE jobs (
+  id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  order_id        uuid NOT NULL UNIQUE REFERENCES orders,
+  course_id       text NOT NULL REFERENCES courses,
+  state           text NOT NULL DEFAULT 'paid'
+                  CHECK (state IN ('paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead')),
+  priority        smallint NOT NULL DEFAULT 0,
+  -- Attempts that were started, attempts that count against the customer's three, and losses of ours that do not.
+  attempts_started smallint NOT NULL DEFAULT 0,
+  attempts_spent  smallint NOT NULL DEFAULT 0,
+  losses          smallint NOT NULL DEFAULT 0,
+  -- The task of the current state is due from here on. A running task moves it ahead, as a lease on the step.
+  next_task_at    timestamptz NOT NULL DEFAULT now(),
+  task_failures   smallint NOT NULL DEFAULT 0,
+  folder_id       text,
+  dead_reason     text,
+  dead_detail     text,
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  updated_at      timestamptz NOT NULL DEFAULT now(),
+  CHECK ((state = 'dead') = (dead_reason IS NOT NULL)),
+  CHECK (state NOT IN ('delivering', 'completed') OR folder_id IS NOT NULL)
+);
+CREATE INDEX jobs_open ON jobs (next_task_at) WHERE state NOT IN ('completed', 'dead');
+CREATE INDEX jobs_waiting ON jobs (priority, created_at) WHERE state = 'enrolled';
+
+CREATE TABLE engines (
+  name        text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  slots       smallint NOT NULL CHECK (slots BETWEEN 0 AND 1000),
+  -- Raised by begin_attempt and lowered by settle, each in the statement that writes the attempt.
+  slots_used  smallint NOT NULL DEFAULT 0 CHECK (slots_used >= 0),
+  updated_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE attempts (
+  id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  job_id           uuid NOT NULL REFERENCES jobs,
+  n                smallint NOT NULL CHECK (n >= 1),
+  state            text NOT NULL DEFAULT 'creating' CHECK (state IN ('creating', 'running', 'settled')),
+  engine           text NOT NULL REFERENCES engines,
+  profile          text NOT NULL,
+  limits           jsonb NOT NULL,
+  image            text NOT NULL,
+  container_id     text,
+  -- Who follows the container now. A late writer is refused by the epoch.
+  lease_holder     text NOT NULL,
+  lease_epoch      integer NOT NULL DEFAULT 1,
+  lease_expires_at timestamptz NOT NULL,
+  deadline_at      timestamptz NOT NULL,
+  -- Written before the signal is sent.
+  stop_reason      text CHECK (stop_reason IN ('deadline', 'cancelled', 'hardening_mismatch', 'handshake_failed')),
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  running_at       timestamptz,
+  finalized_at     timestamptz,
+  settled_at       timestamptz,
+  exit_code        integer,
+  oom_killed       boolean,
+  outcome          text,
+  detail           text,
+  end_message      jsonb,
+  progress         jsonb,
+  UNIQUE (job_id, n),
+  CHECK ((state = 'settled') = (outcome IS NOT NULL)),
+  CHECK ((state = 'settled') = (settled_at IS NOT NULL)),
+  CHECK (state <> 'running' OR container_id IS NOT NULL)
+);
+-- A job never runs twice at once, whatever the code above it believes.
+CREATE UNIQUE INDEX attempts_one_open ON attempts (job_id) WHERE state <> 'settled';
+CREATE INDEX attempts_open ON attempts (engine) WHERE state <> 'settled';
+
+CREATE TABLE files (
+  job_id     uuid NOT NULL REFERENCES jobs,
+  path       text NOT NULL,
+  bytes      bigint NOT NULL CHECK (bytes >= 0),
+  sha256     text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+  drive_id   text NOT NULL,
+  attempt_id uuid NOT NULL REFERENCES attempts,
+  PRIMARY KEY (job_id, path)
+);
+
+CREATE TABLE deliveries (
+  job_id          uuid PRIMARY KEY REFERENCES jobs,
+  granted_to      text NOT NULL,
+  permission_id   text,
+  granted_at      timestamptz,
+  mail_to         text,
+  mail_subject    text,
+  mail_message_id text,
+  mailed_at       timestamptz
+);
+
+-- Signed calls already taken. The same id with another body is refused; with the same body it changes nothing.
+CREATE TABLE signed_calls_seen (
+  webhook_id  text PRIMARY KEY CHECK (length(webhook_id) BETWEEN 1 AND 128),
+  attempt_id  uuid NOT NULL REFERENCES attempts,
+  body_digest bytea NOT NULL,
+  seen_at     timestamptz NOT NULL DEFAULT now()
+);

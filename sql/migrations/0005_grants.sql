@@ -1,0 +1,33 @@
+GRANT USAGE ON SCHEMA public TO lading_api, lading_orchestrator, lading_auditor;
+
+GRANT SELECT ON courses, course_rights, orders, payment_events, payments, jobs, attempts, files, deliveries,
+                signed_calls_seen, order_status, tasks TO lading_api;
+GRANT INSERT ON orders, payment_events, payments, jobs, files, signed_calls_seen TO lading_api;
+GRANT UPDATE (state, folder_id, next_task_at, task_failures, updated_at) ON jobs TO lading_api;
+GRANT UPDATE (finalized_at) ON attempts TO lading_api;
+
+GRANT SELECT ON courses, course_rights, orders, jobs, attempts, engines, files, deliveries, order_status, tasks,
+                log_chunks, log_ends TO lading_orchestrator;
+GRANT UPDATE (state, attempts_started, attempts_spent, losses, next_task_at, task_failures, dead_reason, dead_detail,
+              updated_at) ON jobs TO lading_orchestrator;
+GRANT INSERT, UPDATE ON engines, attempts, deliveries TO lading_orchestrator;
+GRANT INSERT ON log_chunks, log_ends TO lading_orchestrator;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO lading_auditor;
+
+GRANT EXECUTE ON FUNCTION enqueue_task(text, uuid) TO lading_api, lading_orchestrator;
+
+-- graphile-worker's tables carry row level security without policies: closed to everyone but their owner.
+GRANT USAGE ON SCHEMA graphile_worker TO lading_orchestrator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA graphile_worker TO lading_orchestrator;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA graphile_worker TO lading_orchestrator;
+DO $policies$
+DECLARE
+  guarded regclass;
+BEGIN
+  FOR guarded IN SELECT oid::regclass FROM pg_class
+                 WHERE relnamespace = 'graphile_worker'::regnamespace AND relkind = 'r' AND relrowsecurity LOOP
+    EXECUTE format('CREATE POLICY lading_orchestrator ON %s TO lading_orchestrator USING (true) WITH CHECK (true)', guarded);
+  END LOOP;
+END
+$policies$;

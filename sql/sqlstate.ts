@@ -1,0 +1,11 @@
+/** The SQLSTATEs we decide on, by name. Codes: PostgreSQL, Appendix A; LD001 is raised by our own trigger. */
+export const SQLSTATE = {
+  uniqueViolation: '23505',
+  foreignKeyViolation: '23503',
+  illegalMove: 'LD001',
+} as const;
+
+/** The SQLSTATE of a database error, or undefined for any other error. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
