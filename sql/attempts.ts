@@ -12,6 +12,7 @@ export type AttemptRow = {
   state: AttemptState;
   engine: string;
   profile: string;
+  limits: { graceSeconds: number };
   image: string;
   container_id: string | null;
   lease_holder: string;
@@ -21,7 +22,7 @@ export type AttemptRow = {
   finalized_at: Date | null;
 };
 
-const COLUMNS = `id, job_id, n, state, engine, profile, image, container_id, lease_holder, lease_epoch, deadline_at,
+const COLUMNS = `id, job_id, n, state, engine, profile, limits, image, container_id, lease_holder, lease_epoch, deadline_at,
   stop_reason, finalized_at`;
 
 /** What names an attempt and who writes: the row's id and the epoch under which the writer holds it. */
@@ -120,9 +121,9 @@ export const recordFinalized = (db: Database, id: string): Promise<AttemptRow | 
 
 /** What becomes of the job when its attempt is settled. */
 export type Verdict =
-  | { then: 'nothing' }
-  | { then: 'retry'; spendsAttempt: boolean; delaySeconds: number }
-  | { then: 'bury'; spendsAttempt: boolean; reason: string; detail: string };
+  | { job: 'stays' }
+  | { job: 'retries'; spendsAttempt: boolean; delaySeconds: number }
+  | { job: 'dies'; spendsAttempt: boolean; reason: string; detail: string };
 
 /**
  * Writes the outcome, frees the slot and moves the job as `verdict` says, all or nothing. Undefined when the writer
@@ -151,14 +152,14 @@ export const settle = (
        FROM settled WHERE engines.name = settled.engine
      ), moved AS (
        UPDATE jobs SET
-         state = CASE $8::text WHEN 'retry' THEN 'enrolled' WHEN 'bury' THEN 'dead' ELSE jobs.state END,
+         state = CASE $8::text WHEN 'retries' THEN 'enrolled' WHEN 'dies' THEN 'dead' ELSE jobs.state END,
          attempts_spent = attempts_spent + (CASE WHEN $9::boolean THEN 1 ELSE 0 END),
          losses = losses + (CASE WHEN $9::boolean THEN 0 ELSE 1 END),
          next_task_at = now() + make_interval(secs => $10::double precision),
-         dead_reason = CASE $8::text WHEN 'bury' THEN $11::text END,
-         dead_detail = CASE $8::text WHEN 'bury' THEN $12::text END,
+         dead_reason = CASE $8::text WHEN 'dies' THEN $11::text END,
+         dead_detail = CASE $8::text WHEN 'dies' THEN $12::text END,
          updated_at = now()
-       FROM settled WHERE jobs.id = settled.job_id AND jobs.state = 'attempting' AND $8::text <> 'nothing'
+       FROM settled WHERE jobs.id = settled.job_id AND jobs.state = 'attempting' AND $8::text <> 'stays'
      )
      SELECT ${COLUMNS} FROM settled`,
     [
@@ -169,19 +170,23 @@ export const settle = (
       outcome.exitCode,
       outcome.oomKilled,
       outcome.endMessage === undefined ? null : JSON.stringify(outcome.endMessage),
-      verdict.then,
-      verdict.then === 'nothing' ? false : verdict.spendsAttempt,
-      verdict.then === 'retry' ? verdict.delaySeconds : 0,
-      verdict.then === 'bury' ? verdict.reason : null,
-      verdict.then === 'bury' ? verdict.detail : null,
+      verdict.job,
+      verdict.job === 'stays' ? false : verdict.spendsAttempt,
+      verdict.job === 'retries' ? verdict.delaySeconds : 0,
+      verdict.job === 'dies' ? verdict.reason : null,
+      verdict.job === 'dies' ? verdict.detail : null,
     ],
   );
 
-/** Prolongs every lease of `holder` and answers what it still holds. */
-export async function renewLeases(db: Database, holder: string, leaseSeconds: number): Promise<AttemptRow[]> {
-  const { rows } = await db.query<AttemptRow>(
+/** Prolongs every lease of `holder` and answers what it still holds, and which deadlines have passed. */
+export async function renewLeases(
+  db: Database,
+  holder: string,
+  leaseSeconds: number,
+): Promise<(AttemptRow & { overdue: boolean })[]> {
+  const { rows } = await db.query<AttemptRow & { overdue: boolean }>(
     `UPDATE attempts SET lease_expires_at = now() + make_interval(secs => $2::int)
-     WHERE lease_holder = $1::text AND state <> 'settled' RETURNING ${COLUMNS}`,
+     WHERE lease_holder = $1::text AND state <> 'settled' RETURNING ${COLUMNS}, deadline_at <= now() AS overdue`,
     [holder, leaseSeconds],
   );
   return rows;

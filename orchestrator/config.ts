@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
+import { serviceAccountSchema } from './google.ts';
+import { makeProfiles } from './profiles.ts';
+
+const json = (text: string, context: z.RefinementCtx): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' });
+    return z.NEVER;
+  }
+};
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes');
+
+const environment = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port().default(0),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  INSTALLATION: name,
+  ENGINE_NAME: name,
+  ENGINE_SLOTS: z.coerce.number().pipe(z.int().min(0).max(1000)),
+  DOCKER_HOST: z.url({ protocol: /^(unix|tcp|http)$/ }).default('unix:///var/run/docker.sock'),
+  JOB_IMAGE: z.string().regex(/(^|@)sha256:[0-9a-f]{64}$/, 'an image id or a digest, never a tag'),
+  EGRESS_DIR: z.string().startsWith('/'),
+  EGRESS_KEY: base64Key(32),
+  MASTER_KEY: base64Key(32),
+  GOOGLE_API_URL: z.url({ protocol: /^https$/ }).default('https://www.googleapis.com'),
+  GOOGLE_OAUTH_URL: z.url({ protocol: /^https$/ }).default('https://oauth2.googleapis.com'),
+  GOOGLE_SERVICE_ACCOUNT: z.string().transform(json).pipe(serviceAccountSchema),
+  DRIVE_PARENT_FOLDER_ID: z.string().min(1),
+  PROVIDER_TOKENS: z
+    .string()
+    .default('{}')
+    .transform(json)
+    .pipe(z.record(z.string(), z.string().min(1))),
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }),
+  MAIL_FROM: z.string().includes('@'),
+  EXTRA_CA: z.string().includes('BEGIN CERTIFICATE').optional(),
+  PROFILES: z.string().default('{}').transform(json),
+  RETRY_BASE_MS: z.coerce.number().pipe(z.int().min(1).max(3_600_000)).default(30_000),
+  LEASE_SECONDS: z.coerce.number().pipe(z.int().min(4).max(300)).default(8),
+  TASK_CONCURRENCY: z.coerce.number().pipe(z.int().min(1).max(64)).default(8),
+});
+
+const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
+
+/** Parses the environment into the orchestrator's configuration. Throws ConfigError with one line for each problem. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>) {
+  const values = readEnvironment(environment, env);
+  let profiles;
+  try {
+    profiles = makeProfiles(values.PROFILES);
+  } catch (error) {
+    throw new ConfigError(`PROFILES: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`);
+  }
+  return {
+    http: { host: values.HOST, port: values.PORT },
+    logLevel: values.LOG_LEVEL,
+    databaseUrl: values.DATABASE_URL,
+    installation: values.INSTALLATION,
+    engine: { name: values.ENGINE_NAME, slots: values.ENGINE_SLOTS, dockerHost: values.DOCKER_HOST },
+    jobImage: values.JOB_IMAGE,
+    egressDir: values.EGRESS_DIR,
+    egressKey: values.EGRESS_KEY,
+    masterKey: values.MASTER_KEY,
+    google: {
+      apiUrl: withoutSlash(values.GOOGLE_API_URL),
+      oauthUrl: withoutSlash(values.GOOGLE_OAUTH_URL),
+      account: values.GOOGLE_SERVICE_ACCOUNT,
+      parentFolderId: values.DRIVE_PARENT_FOLDER_ID,
+    },
+    providerTokens: new Map(Object.entries(values.PROVIDER_TOKENS)),
+    mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
+    extraCaPem: values.EXTRA_CA,
+    profiles,
+    retryBaseSeconds: values.RETRY_BASE_MS / 1000,
+    leaseSeconds: values.LEASE_SECONDS,
+    taskConcurrency: values.TASK_CONCURRENCY,
+  };
+}
+export type Config = ReturnType<typeof readConfig>;

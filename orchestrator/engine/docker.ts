@@ -1,0 +1,197 @@
+/**
+ * The engine port on one Docker daemon. Every call has its own deadline; streams end by their signal. The traps of
+ * dockerode that shape this file: a create body given as plain options goes into the URL, attach with options writes
+ * them into the job's stdin behind a proxy, `wait` on a created container answers 0 at once.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import Docker from 'dockerode';
+import { demux } from './demux.ts';
+import { EngineError, type ContainerState, type Engine, type EngineFailure } from './engine.ts';
+
+const CALL_LIMIT_MS = 15_000;
+/** Starting waits for the runtime; on a loaded host several seconds. */
+const START_LIMIT_MS = 60_000;
+const STOP_MARGIN_MS = 15_000;
+
+const HTTP_NOT_MODIFIED = 304;
+const HTTP_BAD_REQUEST = 400;
+const HTTP_NOT_FOUND = 404;
+const HTTP_CONFLICT = 409;
+const HTTP_SERVER_ERROR = 500;
+
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : undefined;
+
+function engineError(error: unknown, ofStatus: (status: number) => EngineFailure): EngineError {
+  const status = statusOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return new EngineError(status === undefined ? 'away' : ofStatus(status), message, { cause: error });
+}
+
+/** Swallows exactly the answers that mean "already so". */
+async function already(call: Promise<unknown>, ...statuses: number[]): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!statuses.includes(statusOf(error) ?? -1)) throw engineError(error, () => 'refused');
+  }
+}
+
+function connectTo(dockerHost: string): Docker {
+  const url = new URL(dockerHost);
+  // `host` is set even when unused: docker-modem would otherwise take it from the environment.
+  return url.protocol === 'unix:'
+    ? new Docker({ socketPath: url.pathname, host: undefined as never })
+    : new Docker({ host: url.hostname, port: url.port || '2375', protocol: 'http' });
+}
+
+const limit = (ms: number = CALL_LIMIT_MS): AbortSignal => AbortSignal.timeout(ms);
+
+type Dial = {
+  path: string;
+  method: string;
+  statusCodes: Record<number, boolean | string>;
+  options?: object;
+  file?: Buffer;
+  hijack?: boolean;
+  isStream?: boolean;
+  openStdin?: boolean;
+  abortSignal?: AbortSignal;
+};
+
+/** `dockerHost` is unix:///path or tcp://host:port. */
+export function makeDockerEngine(dockerHost: string): Engine {
+  const docker = connectTo(dockerHost);
+  const dial = <T>(options: Dial): Promise<T> =>
+    new Promise((resolve, reject) => {
+      docker.modem.dial(options, (error: unknown, answer: unknown) =>
+        error instanceof Error ? reject(error) : resolve(answer as T),
+      );
+    });
+
+  async function inspect(id: string): Promise<ContainerState | undefined> {
+    try {
+      const raw = await docker.getContainer(id).inspect({ abortSignal: limit() });
+      return {
+        id: raw.Id,
+        status: raw.State.Status as ContainerState['status'],
+        exitCode: raw.State.ExitCode,
+        oomKilled: raw.State.OOMKilled,
+        error: raw.State.Error,
+        raw,
+      };
+    } catch (error) {
+      if (statusOf(error) === HTTP_NOT_FOUND) return undefined;
+      throw engineError(error, () => 'refused');
+    }
+  }
+
+  return {
+    inspect,
+    ping: async () => {
+      await dial({ path: '/_ping', method: 'GET', statusCodes: { 200: true }, abortSignal: limit() }).catch(
+        (error: unknown) => {
+          throw engineError(error, () => 'away');
+        },
+      );
+    },
+    create: async ({ name, body }) => {
+      try {
+        const { Id } = await dial<{ Id: string }>({
+          path: '/containers/create?',
+          method: 'POST',
+          options: { _query: { name }, _body: body },
+          statusCodes: {
+            201: true,
+            400: 'bad parameter',
+            404: 'no such image',
+            409: 'name in use',
+            500: 'server error',
+          },
+          abortSignal: limit(START_LIMIT_MS),
+        });
+        return Id;
+      } catch (error) {
+        throw engineError(error, (status) => (status === HTTP_NOT_FOUND ? 'image_missing' : 'refused'));
+      }
+    },
+    attach: (id) =>
+      // A body of exactly no bytes: Content-Length 0, so that nothing can ever reach the job's stdin before us.
+      dial<Duplex>({
+        path: `/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`,
+        method: 'POST',
+        file: Buffer.alloc(0),
+        hijack: true,
+        isStream: true,
+        openStdin: true,
+        statusCodes: { 101: true, 200: true, 404: 'no such container', 409: 'paused', 500: 'server error' },
+      }).catch((error: unknown) => {
+        throw engineError(error, () => 'refused');
+      }),
+    start: async (id) => {
+      try {
+        await docker.getContainer(id).start({ abortSignal: limit(START_LIMIT_MS) });
+      } catch (error) {
+        throw engineError(error, (status) =>
+          status === HTTP_BAD_REQUEST || status >= HTTP_SERVER_ERROR ? 'start_failed' : 'refused',
+        );
+      }
+    },
+    logs: async function* (id, since, signal) {
+      const stream = (await docker.getContainer(id).logs({
+        follow: true,
+        stdout: true,
+        stderr: true,
+        timestamps: true,
+        ...(since === undefined ? {} : { since: since as unknown as number }),
+        abortSignal: signal,
+      })) as unknown as IncomingMessage;
+      yield* demux(stream);
+    },
+    wait: async (id, signal) => {
+      // The default condition is met at once by a container that was never started.
+      const state = await inspect(id);
+      if (state === undefined || state.status === 'created') return;
+      await docker
+        .getContainer(id)
+        .wait({ abortSignal: signal })
+        .catch((error: unknown) => {
+          if (statusOf(error) !== HTTP_NOT_FOUND) throw engineError(error, () => 'refused');
+        });
+    },
+    stop: async (id, graceSeconds) => {
+      const signal = limit(graceSeconds * 1_000 + STOP_MARGIN_MS);
+      await already(
+        docker.getContainer(id).stop({ t: graceSeconds, abortSignal: signal }),
+        HTTP_NOT_MODIFIED,
+        HTTP_NOT_FOUND,
+      );
+    },
+    remove: async (id) => {
+      const removed = docker.getContainer(id).remove({ force: true, v: true, abortSignal: limit(START_LIMIT_MS) });
+      await already(removed, HTTP_NOT_FOUND, HTTP_CONFLICT);
+    },
+    list: async (labels) => {
+      const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+      const found = await docker.listContainers({ all: true, filters: { label }, abortSignal: limit() });
+      return found.map((one) => ({ id: one.Id, createdAtSeconds: one.Created, state: one.State, labels: one.Labels }));
+    },
+    imageId: async (reference) => {
+      try {
+        const image = await dial<{ Id: string }>({
+          path: `/images/${encodeURIComponent(reference)}/json`,
+          method: 'GET',
+          statusCodes: { 200: true, 404: 'no such image', 500: 'server error' },
+          abortSignal: limit(),
+        });
+        return image.Id;
+      } catch (error) {
+        if (statusOf(error) === HTTP_NOT_FOUND) return undefined;
+        throw engineError(error, () => 'refused');
+      }
+    },
+  };
+}

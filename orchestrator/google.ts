@@ -1,0 +1,126 @@
+/**
+ * Google on the orchestrator's side: short-lived Drive tokens for jobs, and sharing. The service account's key stays
+ * here. Base URLs come from configuration so that the same code talks to Google or to a sandbox; google-auth-library
+ * knows only its own token URL, which the interceptor below redirects.
+ */
+import { drive, type drive_v3 } from '@googleapis/drive';
+import { JWT } from 'google-auth-library';
+import { z } from 'zod';
+
+const DRIVE_SCOPE = 'https://www.googleapis.com/auth/drive';
+const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+const CALL_LIMIT_MS = 30_000;
+const LIST_PAGE = 1_000;
+const LIST_PAGES_MAX = 50;
+
+export const serviceAccountSchema = z.looseObject({
+  client_email: z.email(),
+  private_key: z.string().includes('PRIVATE KEY'),
+});
+export type ServiceAccount = z.infer<typeof serviceAccountSchema>;
+
+export type DriveFile = { id: string; size: number; sha256: string };
+
+export type Google = {
+  /** A new access token, good for about an hour. */
+  mintToken: () => Promise<string>;
+  /** Lets `email` read the folder; the permission's id. The same address again gives the same permission. */
+  grantReader: (folderId: string, email: string) => Promise<string>;
+  /** The files that carry this job's mark, as Drive has them. */
+  filesOfJob: (jobId: string) => Promise<DriveFile[]>;
+};
+
+function makeJwt(account: ServiceAccount, oauthUrl: string): JWT {
+  const jwt = new JWT({ email: account.client_email, key: account.private_key, scopes: [DRIVE_SCOPE] });
+  jwt.transporter.interceptors.request.add({
+    resolved: (options) => {
+      if (String(options.url) === GOOGLE_TOKEN_URL) options.url = new URL(`${oauthUrl}/token`);
+      return Promise.resolve(options);
+    },
+  });
+  return jwt;
+}
+
+async function* allFiles(client: drive_v3.Drive, q: string): AsyncGenerator<drive_v3.Schema$File> {
+  let pageToken: string | undefined;
+  for (let page = 0; page < LIST_PAGES_MAX; page += 1) {
+    const { data } = await client.files.list({
+      q,
+      pageSize: LIST_PAGE,
+      fields: 'nextPageToken, files(id, size, sha256Checksum, mimeType)',
+      supportsAllDrives: true,
+      includeItemsFromAllDrives: true,
+      corpora: 'allDrives',
+      ...(pageToken === undefined ? {} : { pageToken }),
+    });
+    yield* data.files ?? [];
+    if (!data.nextPageToken) return;
+    pageToken = data.nextPageToken;
+  }
+  throw new Error(`more than ${LIST_PAGES_MAX} pages of files`);
+}
+
+export function makeGoogle(options: { apiUrl: string; oauthUrl: string; account: ServiceAccount }): Google {
+  const auth = makeJwt(options.account, options.oauthUrl);
+  const client = drive({ version: 'v3', auth, rootUrl: options.apiUrl, timeout: CALL_LIMIT_MS });
+
+  return {
+    mintToken: async () => {
+      // A client of its own for each token: a shared one would hand the same token to every job.
+      const { access_token: token } = await makeJwt(options.account, options.oauthUrl).authorize();
+      if (!token) throw new Error('Google answered without an access token');
+      return token;
+    },
+    grantReader: async (folderId, email) => {
+      const { data: known } = await client.permissions.list({
+        fileId: folderId,
+        supportsAllDrives: true,
+        pageSize: 100,
+        fields: 'permissions(id, emailAddress, role)',
+      });
+      const already = known.permissions?.find((one) => one.emailAddress?.toLowerCase() === email.toLowerCase());
+      if (already?.id) return already.id;
+      const { data } = await client.permissions.create({
+        fileId: folderId,
+        supportsAllDrives: true,
+        sendNotificationEmail: false,
+        requestBody: { type: 'user', role: 'reader', emailAddress: email },
+        fields: 'id',
+      });
+      if (!data.id) throw new Error('Drive answered without a permission id');
+      return data.id;
+    },
+    filesOfJob: async (jobId) => {
+      const files: DriveFile[] = [];
+      for await (const file of allFiles(
+        client,
+        `appProperties has { key='ladingJob' and value='${jobId}' } and trashed = false`,
+      ))
+        if (file.id && file.mimeType !== 'application/vnd.google-apps.folder')
+          files.push({ id: file.id, size: Number(file.size), sha256: file.sha256Checksum ?? '' });
+      return files;
+    },
+  };
+}
+
+const PERMANENT_REASONS = new Set([
+  'invalidSharingRequest',
+  'shareOutNotPermittedForContent',
+  'domainPolicy',
+  'cannotShareTeamDriveWithNonPermittedUser',
+  'insufficientFilePermissions',
+  'appNotAuthorizedToFile',
+  'notFound',
+]);
+
+const driveErrorSchema = z.object({
+  response: z.object({
+    data: z.object({ error: z.object({ errors: z.array(z.object({ reason: z.string() })).min(1) }) }),
+  }),
+});
+
+/** Drive's own reason when it will not change by trying again; undefined for everything else. */
+export function permanentDriveReason(error: unknown): string | undefined {
+  const reason = driveErrorSchema.safeParse(error).data?.response.data.error.errors[0]?.reason;
+  return reason !== undefined && PERMANENT_REASONS.has(reason) ? reason : undefined;
+}

@@ -1,0 +1,68 @@
+/** One connection that LISTENs for moved jobs and comes back by itself. Each (re)connection counts as a notification. */
+import pg from 'pg';
+import type { Logger } from 'pino';
+
+const CHANNEL = 'lading_jobs';
+const RECONNECT_MIN_MS = 250;
+const RECONNECT_MAX_MS = 10_000;
+const KEEP_ALIVE_AFTER_MS = 5_000;
+
+export type Listener = { stop: () => Promise<void> };
+
+export function listenForJobs(connectionString: string, onMoved: () => void, log: Logger): Listener {
+  let client: pg.Client | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let failures = 0;
+  let stopped = false;
+
+  function reconnectLater(): void {
+    if (stopped || timer) return;
+    const delay = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** failures) * (0.5 + Math.random() / 2);
+    failures += 1;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void connect();
+    }, delay);
+  }
+
+  async function connect(): Promise<void> {
+    const next = new pg.Client({
+      connectionString,
+      application_name: 'lading listen',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+      connectionTimeoutMillis: 5_000,
+    });
+    client = next;
+    const lost = (error?: Error): void => {
+      if (client !== next) return;
+      client = undefined;
+      if (!stopped) log.warn({ err: error }, 'listen connection lost');
+      next.end().catch(() => undefined);
+      reconnectLater();
+    };
+    next.on('error', lost);
+    next.on('end', () => lost());
+    next.on('notification', onMoved);
+    try {
+      await next.connect();
+      await next.query(`LISTEN ${CHANNEL}`);
+      failures = 0;
+      // What was notified while nobody listened is looked for now.
+      onMoved();
+    } catch (error) {
+      lost(error instanceof Error ? error : undefined);
+    }
+  }
+
+  void connect();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      const last = client;
+      client = undefined;
+      await last?.end().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { pino } from 'pino';
+import { ConfigError } from '../config/environment.ts';
+import { readConfig } from './config.ts';
+import { startOrchestrator } from './orchestrator.ts';
+
+const EXIT_BAD_CONFIG = 78;
+const STOP_LIMIT_MS = 8_000;
+
+const log = pino({ name: 'orchestrator', level: process.env['LOG_LEVEL'] ?? 'info' });
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  if (process.argv.includes('--check')) return log.info('ok');
+  const orchestrator = await startOrchestrator(config, log);
+  log.info({ url: orchestrator.url, engine: config.engine.name, slots: config.engine.slots }, 'listening');
+  const signalled = new Promise<string>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  const signal = await Promise.race([signalled, orchestrator.failed]);
+  log.info({ signal }, 'handing over');
+  setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+  await orchestrator.stop();
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const badConfig = error instanceof ConfigError;
+    log.fatal(badConfig ? { problem: error.message } : { err: error }, 'orchestrator ended');
+    process.exit(badConfig ? EXIT_BAD_CONFIG : 1);
+  },
+);

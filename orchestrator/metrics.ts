@@ -1,0 +1,44 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Outcome } from './outcome.ts';
+
+/** The orchestrator's own figures. docs/metrics.md says what each means. */
+export function makeMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    attemptsStarted: new Counter({
+      name: 'tasks_started_total',
+      help: 'Attempts whose container acknowledged its envelope',
+      registers,
+    }),
+    outcomes: new Counter<'outcome'>({
+      name: 'attempt_outcomes_total',
+      help: 'Settled attempts by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    queueWait: new Histogram({
+      name: 'queue_wait_seconds',
+      help: 'From paid to running, of first attempts',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600],
+      registers,
+    }),
+    following: new Gauge({ name: 'containers_followed', help: 'Containers this orchestrator follows', registers }),
+    adopted: new Counter({
+      name: 'attempts_adopted_total',
+      help: 'Attempts taken over from an orchestrator that went quiet',
+      registers,
+    }),
+    staleWrites: new Counter({
+      name: 'stale_writes_refused_total',
+      help: 'Writes refused because the lease had passed on',
+      registers,
+    }),
+    countOutcome(outcome: Outcome): void {
+      this.outcomes.inc({ outcome });
+    },
+  };
+}
+export type Metrics = ReturnType<typeof makeMetrics>;

@@ -1,0 +1,194 @@
+/**
+ * From evidence to outcome, and from outcome to what happens next. Pure; this is the one retry table.
+ *
+ * Order of trust: an accepted manifest, our own recorded stop reason, the engine's word (OOM, start errors), the exit
+ * code, and last the job's own words.
+ */
+import { EXIT, type EndReason } from '../job-image/contract/exit-codes.ts';
+import type { StopReason, Verdict } from '../sql/attempts.ts';
+
+/** What is known once a container has ended, or could not be started. */
+export type Evidence = {
+  exitCode: number | null;
+  oomKilled: boolean;
+  stopReason: StopReason | null;
+  /** The attempt's manifest was accepted by the API. */
+  finalized: boolean;
+  end: { reason: EndReason; detail: string; retryAfterSeconds?: number | undefined } | undefined;
+  /** Set when there is no exit to read: the engine refused, or the container is gone. */
+  failure?: { outcome: 'start_failed' | 'image_missing' | 'engine_lost' | 'orchestrator_lost'; detail: string };
+};
+
+/**
+ * Who is charged for an ending: `attempt` spends one of the job's three, `loss` is ours and has its own budget,
+ * `permanent` will not get better by trying again.
+ */
+type Charge = 'none' | 'attempt' | 'loss' | 'permanent';
+type Policy = {
+  charge: Charge;
+  fault: 'nobody' | 'provider' | 'customer' | 'operator' | 'lading';
+  refund: boolean;
+  meaning: string;
+};
+
+export const OUTCOMES = {
+  succeeded: { charge: 'none', fault: 'nobody', refund: false, meaning: 'exit 0 and an accepted manifest' },
+  app_temporary: {
+    charge: 'attempt',
+    fault: 'provider',
+    refund: false,
+    meaning: 'the job gave up on something that may pass (69, 74, 75)',
+  },
+  bad_input: {
+    charge: 'permanent',
+    fault: 'operator',
+    refund: true,
+    meaning: 'the course cannot be read as it is (65)',
+  },
+  protected_content: {
+    charge: 'permanent',
+    fault: 'operator',
+    refund: true,
+    meaning: 'the course is protected or not marked as unprotected (65)',
+  },
+  not_entitled: {
+    charge: 'permanent',
+    fault: 'operator',
+    refund: true,
+    meaning: 'the account has no right to the course or to Drive (77)',
+  },
+  bug: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'the job met an error it does not know (70)' },
+  no_manifest: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'exit 0 without an accepted manifest' },
+  unknown_exit: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'an exit code that is not documented' },
+  oom: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'the memory limit was hit' },
+  deadline: {
+    charge: 'attempt',
+    fault: 'lading',
+    refund: false,
+    meaning: 'stopped by us: longer than the profile allows',
+  },
+  cancelled: { charge: 'permanent', fault: 'customer', refund: true, meaning: 'stopped by us: cancelled' },
+  handshake_failed: {
+    charge: 'loss',
+    fault: 'lading',
+    refund: false,
+    meaning: 'the envelope was not acknowledged (64)',
+  },
+  hardening_mismatch: {
+    charge: 'loss',
+    fault: 'operator',
+    refund: false,
+    meaning: 'the container was not made as asked; it got no secret',
+  },
+  killed_outside: {
+    charge: 'loss',
+    fault: 'operator',
+    refund: false,
+    meaning: 'killed by a signal that was not ours (137, 143)',
+  },
+  start_failed: {
+    charge: 'loss',
+    fault: 'operator',
+    refund: false,
+    meaning: 'the engine could not start the container',
+  },
+  image_missing: { charge: 'loss', fault: 'operator', refund: false, meaning: 'the job image is not on the engine' },
+  engine_lost: { charge: 'loss', fault: 'operator', refund: false, meaning: 'the engine or the container is gone' },
+  orchestrator_lost: {
+    charge: 'loss',
+    fault: 'lading',
+    refund: false,
+    meaning: 'the orchestrator died before the job had its envelope',
+  },
+} as const satisfies Record<string, Policy>;
+export type Outcome = keyof typeof OUTCOMES;
+
+const SIGKILL_EXIT = 137;
+const SIGTERM_EXIT = 143;
+
+function outcomeOfExit(exitCode: number, end: Evidence['end']): Outcome {
+  switch (exitCode) {
+    case EXIT.ok:
+      return 'no_manifest';
+    case EXIT.usage:
+      return 'handshake_failed';
+    case EXIT.badInput:
+      return end?.reason === 'protected_content' ? 'protected_content' : 'bad_input';
+    case EXIT.unavailable:
+    case EXIT.ioError:
+    case EXIT.temporary:
+      return 'app_temporary';
+    case EXIT.software:
+      return 'bug';
+    case EXIT.notEntitled:
+      return 'not_entitled';
+    case SIGKILL_EXIT:
+    case SIGTERM_EXIT:
+      return 'killed_outside';
+    default:
+      return exitCode >= 125 && exitCode <= 127 ? 'start_failed' : 'unknown_exit';
+  }
+}
+
+/** Never throws: whatever the evidence, an attempt ends with one of the outcomes. */
+export function classify(evidence: Evidence): { outcome: Outcome; detail: string } {
+  const { exitCode, end } = evidence;
+  const said = end && end.reason !== 'ok' ? `${end.reason}: ${end.detail}` : '';
+  const exited = exitCode === null ? 'no exit code' : `exit ${exitCode}`;
+  if (exitCode === EXIT.ok && evidence.finalized) return { outcome: 'succeeded', detail: '' };
+  if (evidence.stopReason) return { outcome: evidence.stopReason, detail: said || exited };
+  if (evidence.failure) return evidence.failure;
+  if (exitCode === null) return { outcome: 'engine_lost', detail: exited };
+  const outcome = outcomeOfExit(exitCode, end);
+  // A child can run out of memory while the main process ends in its own way, even with 0.
+  const explained = outcome === 'protected_content' || outcome === 'bad_input' || outcome === 'not_entitled';
+  if (evidence.oomKilled && !explained) return { outcome: 'oom', detail: said || exited };
+  return { outcome, detail: said || exited };
+}
+
+export const ATTEMPTS_MAX = 3;
+export const LOSSES_MAX = 10;
+const RETRY_DELAY_MAX_SECONDS = 15 * 60;
+const LOSS_DELAY_SECONDS = 1;
+
+/** Exponential with full jitter: a random moment between now and base × 2^n, cut at `maxSeconds`. `random` is in [0, 1). */
+export const backoffSeconds = (baseSeconds: number, n: number, maxSeconds: number, random: number): number =>
+  random * Math.min(maxSeconds, baseSeconds * 2 ** n);
+
+/** What becomes of the job after this outcome. */
+export function verdictOf(
+  result: { outcome: Outcome; detail: string },
+  job: { attemptsSpent: number; losses: number },
+  options: { retryBaseSeconds: number; retryAfterSeconds: number | undefined; random: number },
+): Verdict {
+  const { charge } = OUTCOMES[result.outcome];
+  const lastWords = result.detail ? `${result.outcome}: ${result.detail}` : result.outcome;
+  if (charge === 'none') return { job: 'stays' };
+  if (charge === 'permanent') return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: lastWords };
+  if (charge === 'attempt') {
+    const spent = job.attemptsSpent + 1;
+    if (spent >= ATTEMPTS_MAX)
+      return {
+        job: 'dies',
+        spendsAttempt: true,
+        reason: 'attempts_exhausted',
+        detail: `after ${spent} attempts; the last: ${lastWords}`,
+      };
+    const delay = backoffSeconds(options.retryBaseSeconds, job.attemptsSpent, RETRY_DELAY_MAX_SECONDS, options.random);
+    return {
+      job: 'retries',
+      spendsAttempt: true,
+      delaySeconds: Math.max(delay, Math.min(options.retryAfterSeconds ?? 0, RETRY_DELAY_MAX_SECONDS)),
+    };
+  }
+  const lost = job.losses + 1;
+  if (lost >= LOSSES_MAX)
+    return {
+      job: 'dies',
+      spendsAttempt: false,
+      reason: 'infrastructure',
+      detail: `after ${lost} losses of ours; the last: ${lastWords}`,
+    };
+  const delay = backoffSeconds(LOSS_DELAY_SECONDS, job.losses, RETRY_DELAY_MAX_SECONDS, options.random);
+  return { job: 'retries', spendsAttempt: false, delaySeconds: delay };
+}

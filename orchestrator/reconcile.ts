@@ -1,0 +1,171 @@
+/**
+ * Restores the truth: queues due tasks that were lost with their process, takes over attempts whose orchestrator has
+ * gone quiet, looks after what this process holds, ends what is overdue, sweeps strays.
+ *
+ * Works only while something is open. An idle installation sends no statement from here: a notification of a moved
+ * job, or our own timer for the next due step, starts the next pass.
+ */
+import type { Logger } from 'pino';
+import { adoptExpired, openContainers, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
+import { freeSlots } from '../sql/engines.ts';
+import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
+import type { Pool } from '../sql/pool.ts';
+import { enqueueTask, type TaskName } from '../sql/tasks.ts';
+import { LABEL } from './container-spec.ts';
+import type { Engine } from './engine/engine.ts';
+import type { Following } from './following.ts';
+import { makeMasker } from './logs/masker.ts';
+import { settleAttempt, type SettleDeps } from './observe.ts';
+import { repairOf, strays } from './repairs.ts';
+
+const PASS_EVERY_MS = 1_000;
+const SWEEP_EVERY_MS = 30_000;
+const STRAY_MIN_AGE_SECONDS = 120;
+const DUE_STEPS_MAX = 100;
+
+export type ReconcileDeps = SettleDeps & {
+  pool: Pool;
+  log: Logger;
+  engine: Engine;
+  engineName: string;
+  installation: string;
+  holder: string;
+  leaseSeconds: number;
+  following: Following;
+  launching: ReadonlySet<string>;
+  onAdopted: (count: number) => void;
+};
+
+export type Reconcile = {
+  /** Something may have changed: look soon. Cheap; any number of calls become one pass. */
+  kick: () => void;
+  stop: () => Promise<void>;
+};
+
+const taskOf = (state: JobState, granted: boolean): TaskName =>
+  state === 'delivering' ? (granted ? 'send-mail' : 'grant-access') : 'enrol';
+
+async function queueDueTasks(deps: ReconcileDeps): Promise<void> {
+  for (const step of await dueSteps(deps.pool, DUE_STEPS_MAX))
+    await enqueueTask(deps.pool, taskOf(step.state, step.granted), step.id);
+  const free = await freeSlots(deps.pool, deps.engineName);
+  if (free > 0) for (const id of await waitingJobs(deps.pool, free)) await enqueueTask(deps.pool, 'start-attempt', id);
+}
+
+async function giveUp(deps: ReconcileDeps, attempt: AttemptRow): Promise<void> {
+  const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
+  const mine = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.attempt]: attempt.id });
+  for (const container of mine) await deps.engine.remove(container.id);
+  const failure = {
+    outcome: 'orchestrator_lost',
+    detail: 'its orchestrator ended while the container was being made',
+  } as const;
+  await settleAttempt(deps, lease, { exitCode: null, oomKilled: false, end: undefined, failure });
+}
+
+async function stopOverdue(deps: ReconcileDeps, attempt: AttemptRow, stopping: Set<string>): Promise<void> {
+  const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
+  if (!attempt.container_id || !(await recordStop(deps.pool, lease, 'deadline'))) return;
+  stopping.add(attempt.id);
+  deps.log.warn({ job: attempt.job_id, attempt: attempt.id }, 'deadline passed, stopping');
+  // Not awaited: the grace would hold up the pass. The next pass tries again if the engine refused.
+  deps.engine
+    .stop(attempt.container_id, attempt.limits.graceSeconds)
+    .catch((error: unknown) => deps.log.error({ err: error, attempt: attempt.id }, 'could not stop'))
+    .finally(() => stopping.delete(attempt.id))
+    .catch(() => undefined);
+}
+
+async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise<void> {
+  const adopted = await adoptExpired(deps.pool, deps.engineName, deps.holder, deps.leaseSeconds);
+  if (adopted.length > 0) {
+    deps.onAdopted(adopted.length);
+    deps.log.info({ attempts: adopted.map((attempt) => attempt.id) }, 'adopted');
+  }
+  const held = await renewLeases(deps.pool, deps.holder, deps.leaseSeconds);
+  deps.following.keepOnly(held);
+  for (const attempt of held) {
+    const repair = repairOf(attempt, {
+      followed: deps.following.has(attempt.id, attempt.lease_epoch),
+      launching: deps.launching.has(attempt.id),
+      stopping: stopping.has(attempt.id),
+    });
+    if (repair === 'follow' && attempt.container_id)
+      deps.following.follow(attempt, attempt.container_id, makeMasker([]));
+    if (repair === 'give_up') await giveUp(deps, attempt);
+    if (repair === 'stop') await stopOverdue(deps, attempt, stopping);
+  }
+}
+
+async function sweep(deps: ReconcileDeps): Promise<void> {
+  const listed = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.engine]: deps.engineName });
+  const found = listed.map((one) => ({ ...one, attempt: one.labels[LABEL.attempt] }));
+  const ids = found.flatMap(({ attempt }) => attempt ?? []);
+  const open = await openContainers(deps.pool, ids);
+  for (const id of strays(found, open, Date.now() / 1000, STRAY_MIN_AGE_SECONDS)) {
+    deps.log.warn({ container: id }, 'removing a stray container');
+    await deps.engine.remove(id);
+  }
+}
+
+export function startReconcile(deps: ReconcileDeps): Reconcile {
+  const stopping = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let again = false;
+  let stopped = false;
+  let sweptAt = 0;
+
+  async function pass(): Promise<void> {
+    await lookAfterOwn(deps, stopping);
+    await queueDueTasks(deps);
+    if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {
+      sweptAt = Date.now();
+      await sweep(deps);
+    }
+  }
+
+  /** How long until the next pass; undefined to sleep until somebody kicks. */
+  const pauseMs = async (): Promise<number | undefined> => {
+    const due = await nextDueMs(deps.pool);
+    return due === undefined ? undefined : Math.min(due, PASS_EVERY_MS);
+  };
+
+  async function passAndPlan(): Promise<void> {
+    let pause: number | undefined = PASS_EVERY_MS;
+    try {
+      await pass();
+      pause = await pauseMs();
+    } catch (error) {
+      deps.log.warn({ err: error }, 'reconcile failed, trying again');
+    }
+    running = undefined;
+    if (stopped) return;
+    if (again) plan(0);
+    else if (pause !== undefined) plan(Math.max(pause, 50));
+  }
+
+  function plan(ms: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      again = false;
+      running = passAndPlan();
+    }, ms);
+  }
+
+  function kick(): void {
+    if (stopped) return;
+    if (running) again = true;
+    else plan(0);
+  }
+
+  kick();
+  return {
+    kick,
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

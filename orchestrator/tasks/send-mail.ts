@@ -1,0 +1,43 @@
+import { deliveryFacts, findDelivery, recordMail } from '../../sql/deliveries.ts';
+import { complete, releaseStep, takeDelivery } from '../../sql/jobs.ts';
+import { inTransaction } from '../../sql/pool.ts';
+import { deliveryMail, type SendMail } from '../mail.ts';
+import { runStep, STEP_LEASE_SECONDS, type StepDeps } from './step.ts';
+
+/** Tells the customer, then the job is completed. A crash between sending and writing sends the same message id again. */
+export const makeSendMailTask =
+  (deps: StepDeps & { sendMail: SendMail }) =>
+  async (jobId: string): Promise<void> => {
+    const job = await takeDelivery(deps.pool, jobId, STEP_LEASE_SECONDS);
+    if (!job) return;
+    const about = {
+      task: 'send-mail',
+      jobId,
+      state: 'delivering',
+      failures: job.task_failures,
+      exhausted: 'mail_failed',
+    } as const;
+    await runStep(deps, about, async () => {
+      const delivery = await findDelivery(deps.pool, jobId);
+      if (!delivery?.granted_at) {
+        await releaseStep(deps.pool, jobId, 'delivering');
+        return { step: 'not_ours' };
+      }
+      const facts = await deliveryFacts(deps.pool, jobId);
+      if (!facts) throw new Error(`job ${jobId} has nothing to deliver`);
+      const mail = deliveryMail(facts);
+      if (!delivery.mailed_at) {
+        const sent = await deps.sendMail(mail);
+        if (!sent.ok)
+          return sent.retry
+            ? { step: 'postpone', detail: sent.detail }
+            : { step: 'bury', reason: 'mail_refused', detail: sent.detail };
+      }
+      await inTransaction(deps.pool, async (client) => {
+        await recordMail(client, jobId, mail);
+        await complete(client, jobId);
+      });
+      deps.log.info({ job: jobId, messageId: mail.messageId }, 'job completed');
+      return { step: 'done' };
+    });
+  };
