@@ -5,11 +5,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { freePort } from './free-port.ts';
 
 /** Postgres refuses to run as root; this user exists on every Debian. */
 const NOBODY_UID = 65_534;
@@ -19,8 +19,22 @@ const STOP_LIMIT_MS = 10_000;
 export type Postgres = {
   /** An administrator's URL of the server's own `postgres` database. */
   adminUrl: string;
+  /** False when the server was there before us: then its roles keep the passwords they have. */
+  ours: boolean;
   stop: () => Promise<void>;
 };
+
+/** A database of the server as one of Lading's roles: by password on our own server, else by SET ROLE on connecting. */
+export function urlAs(adminUrl: string, database: string, role: string, password: string | undefined): string {
+  const url = new URL(adminUrl);
+  url.pathname = `/${database}`;
+  if (password === undefined) url.searchParams.set('options', `-c role=${role}`);
+  else {
+    url.username = role;
+    url.password = password;
+  }
+  return url.href;
+}
 
 const isRoot = process.getuid?.() === 0;
 const runAs = isRoot ? { uid: NOBODY_UID, gid: NOBODY_UID } : {};
@@ -48,15 +62,6 @@ function binariesDir(): string {
     }
   }
   return copy;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 function initialise(bin: string, dataDir: string, password: string): void {
@@ -102,7 +107,7 @@ async function answers(adminUrl: string): Promise<boolean> {
 
 /** Starts a server, or joins the one `databaseUrl` names. `settings` are `name=value` of postgresql.conf. */
 export async function startPostgres(databaseUrl: string | undefined, settings: string[] = []): Promise<Postgres> {
-  if (databaseUrl) return { adminUrl: databaseUrl, stop: () => Promise.resolve() };
+  if (databaseUrl) return { adminUrl: databaseUrl, ours: false, stop: () => Promise.resolve() };
   const bin = join(binariesDir(), 'bin');
   const dataDir = mkdtempSync(join(tmpdir(), 'lading-postgres-'));
   const password = randomBytes(18).toString('base64url');
@@ -125,6 +130,7 @@ export async function startPostgres(databaseUrl: string | undefined, settings: s
   }
   return {
     adminUrl,
+    ours: true,
     stop: async () => {
       server.kill('SIGINT'); // fast shutdown: open connections are closed
       const killer = setTimeout(() => server.kill('SIGQUIT'), STOP_LIMIT_MS);

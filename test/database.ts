@@ -1,9 +1,9 @@
 /** A database of a test file's own: a clone of the migrated template, with pools that speak as the services' roles. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { urlAs } from '../sandbox/postgres.ts';
 import { makePool, type Pool } from '../sql/pool.ts';
 import type { ServiceRole } from '../sql/migrate.ts';
-import { TEST_PASSWORD } from './postgres-up.ts';
 
 export type TestDatabase = {
   urlFor: (role: ServiceRole) => string;
@@ -24,13 +24,8 @@ export async function makeTestDatabase(): Promise<TestDatabase> {
   await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${template.pathname.slice(1)} STRATEGY FILE_COPY`);
   // Rights on the database itself are not cloned.
   await asAdmin(`GRANT CONNECT ON DATABASE ${name} TO lading_owner, lading_api, lading_orchestrator, lading_auditor`);
-  const urlFor = (role: ServiceRole): string => {
-    const url = new URL(adminUrl);
-    url.username = role;
-    url.password = TEST_PASSWORD;
-    url.pathname = `/${name}`;
-    return url.href;
-  };
+  const password = process.env['LADING_TEST_ROLE_PASSWORD'] || undefined;
+  const urlFor = (role: ServiceRole): string => urlAs(adminUrl.href, name, role, password);
   const pools: Pool[] = [];
   return {
     urlFor,

@@ -10,7 +10,7 @@ declare global {
   var ladingTestPostgres: Postgres | undefined;
 }
 
-export const TEST_PASSWORD = 'only-for-tests-on-loopback';
+const TEST_PASSWORD = 'only-for-tests-on-loopback';
 
 export default async function postgresUp(): Promise<void> {
   const server = await startPostgres(process.env['DATABASE_URL'], ['fsync=off', 'full_page_writes=off']);
@@ -22,7 +22,8 @@ export default async function postgresUp(): Promise<void> {
   await admin.end();
   const url = new URL(server.adminUrl);
   url.pathname = `/${template}`;
-  const passwords = Object.fromEntries(SERVICE_ROLES.map((role) => [role, TEST_PASSWORD]));
+  const passwords = server.ours ? Object.fromEntries(SERVICE_ROLES.map((role) => [role, TEST_PASSWORD])) : {};
   await migrate(url.href, passwords, () => undefined);
   process.env['LADING_TEST_TEMPLATE_URL'] = url.href;
+  process.env['LADING_TEST_ROLE_PASSWORD'] = server.ours ? TEST_PASSWORD : '';
 }

@@ -3,6 +3,8 @@ GRANT USAGE ON SCHEMA public TO lading_api, lading_orchestrator, lading_auditor;
 GRANT SELECT ON courses, course_rights, orders, payment_events, payments, jobs, attempts, files, deliveries,
                 signed_calls_seen, order_status, tasks TO lading_api;
 GRANT INSERT ON orders, payment_events, payments, jobs, files, signed_calls_seen TO lading_api;
+-- Cancelling is the API's; and without the right to update some column it could not lock an order it is paying.
+GRANT UPDATE (cancelled_at) ON orders TO lading_api;
 GRANT UPDATE (state, folder_id, next_task_at, task_failures, updated_at) ON jobs TO lading_api;
 GRANT UPDATE (finalized_at) ON attempts TO lading_api;
 

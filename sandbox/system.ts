@@ -1,0 +1,268 @@
+/**
+ * A whole Lading on this host, each part a process of its own, against the stand-ins of this folder: what `script/demo`
+ * shows and what the end-to-end tests break. The product's processes get their production code and other base URLs.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { migrate, SERVICE_ROLES, type ServiceRole } from '../sql/migrate.ts';
+import { ensureServiceAccount } from './credentials.ts';
+import { freePort } from './free-port.ts';
+import { startPostgres, urlAs, type Postgres } from './postgres.ts';
+import { startProcess, type Started } from './process.ts';
+import { ensureTls } from './tls.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const SHARED_DRIVE_ID = '0ALadingSandboxDrive';
+const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING SANDBOX' };
+
+export type SystemOptions = {
+  installation: string;
+  /** The job image's id. */
+  jobImage: string;
+  dockerHost: string;
+  databaseUrl?: string | undefined;
+  coursesDir?: string | undefined;
+  orchestrators?: number;
+  slots?: number;
+  retryBaseMs?: number;
+  leaseSeconds?: number;
+  /** PROFILES of the orchestrator. */
+  profiles?: Record<string, object>;
+  /** Environment added to or replacing a process's own. */
+  env?: Partial<Record<'api' | 'orchestrator' | 'egress' | 'provider' | 'google', Record<string, string>>>;
+  onStarted?: (name: string) => void;
+};
+
+export type System = {
+  runDir: string;
+  apiUrl: string;
+  providerUrl: string;
+  googleUrl: string;
+  sepayUrl: string;
+  mailControlUrl: string;
+  caPem: string;
+  bank: typeof BANK;
+  /** The database as one of Lading's roles. */
+  databaseUrl: (role: ServiceRole) => string;
+  egressDir: string;
+  processes: Map<string, Started>;
+  /** Starts one more orchestrator of the same engine, or one in place of one that ended. */
+  startOrchestrator: (name: string) => Promise<Started>;
+  /** The API again, on the address it had, after it ended. */
+  startApi: () => Promise<Started>;
+  /** Stops everything, newest first, and removes the run's folder unless `keepFiles`. Throws when a process did not end well. */
+  stop: (options?: { keepFiles?: boolean }) => Promise<void>;
+};
+
+type Secrets = (name: string, value: string) => string;
+
+function secretStore(dir: string): Secrets {
+  mkdirSync(dir, { mode: 0o700 });
+  return (name, value) => {
+    const path = join(dir, name);
+    writeFileSync(path, value, { mode: 0o600 });
+    return path;
+  };
+}
+
+async function makeDatabase(server: Postgres, installation: string) {
+  const database = `lading_${installation.replaceAll('-', '_')}_${randomBytes(3).toString('hex')}`;
+  const asAdmin = async (sql: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: server.adminUrl });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  };
+  await asAdmin(`CREATE DATABASE ${database}`);
+  const passwords: Partial<Record<ServiceRole, string>> = server.ours
+    ? Object.fromEntries(SERVICE_ROLES.map((role) => [role, randomBytes(18).toString('base64url')]))
+    : {};
+  const url = new URL(server.adminUrl);
+  url.pathname = `/${database}`;
+  await migrate(url.href, passwords, () => undefined);
+  return {
+    urlFor: (role: ServiceRole) => urlAs(server.adminUrl, database, role, passwords[role]),
+    drop: async () => {
+      if (!server.ours) await asAdmin(`DROP DATABASE ${database} WITH (FORCE)`);
+    },
+  };
+}
+
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const runDir = mkdtempSync(join(tmpdir(), 'lading-run-'));
+  // Job containers reach the egress folder as another user.
+  chmodSync(runDir, 0o711);
+  const logsDir = join(runDir, 'logs');
+  const egressDir = join(runDir, 'egress');
+  mkdirSync(logsDir);
+  mkdirSync(egressDir);
+  const secret = secretStore(join(runDir, 'secrets'));
+  const processes = new Map<string, Started>();
+  const undo: (() => Promise<unknown>)[] = [];
+
+  const start = async (name: string, script: string, env: Record<string, string>): Promise<Started> => {
+    const started = await startProcess({
+      name,
+      script: join(root, script),
+      env,
+      logPath: join(logsDir, `${name}.log`),
+    });
+    processes.set(name, started);
+    options.onStarted?.(name);
+    return started;
+  };
+
+  async function stop({ keepFiles = false }: { keepFiles?: boolean } = {}): Promise<void> {
+    // Jobs first lose their orchestrators, then everything those talk to.
+    const order = [...processes.values()].toReversed();
+    const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
+    for (const step of undo.toReversed()) await step();
+    if (!keepFiles) rmSync(runDir, { recursive: true, force: true });
+    const bad = endings.filter(({ ending }) => ending !== 0 && ending !== 'SIGKILL');
+    if (bad.length > 0) throw new Error(`ended badly: ${bad.map((one) => `${one.name} ${one.ending}`).join(', ')}`);
+  }
+
+  try {
+    const server = await startPostgres(options.databaseUrl);
+    undo.push(server.stop);
+    const database = await makeDatabase(server, options.installation);
+    undo.push(database.drop);
+    options.onStarted?.('postgres');
+
+    const tlsDir = join(runDir, 'tls');
+    const { caPath } = await ensureTls(tlsDir, []);
+    const caPem = readFileSync(caPath, 'utf8');
+    const credentialsDir = join(runDir, 'credentials');
+    const { path: serviceAccountPath } = await ensureServiceAccount(credentialsDir);
+    const providerToken = `provider-${randomBytes(24).toString('base64url')}`;
+    const smtpPassword = randomBytes(18).toString('base64url');
+    const webhookSecret = `whsec_${randomBytes(24).toString('base64url')}`;
+    const masterKey = secret('master_key', randomBytes(32).toString('base64'));
+    const egressKey = secret('egress_key', randomBytes(32).toString('base64'));
+    const webhookSecretPath = secret('sepay_webhook_secret', webhookSecret);
+    const orderTokenKey = secret('order_token_key', randomBytes(32).toString('base64'));
+    const apiDatabaseUrl = secret('api_database_url', database.urlFor('lading_api'));
+    const orchestratorDatabaseUrl = secret('orchestrator_database_url', database.urlFor('lading_orchestrator'));
+
+    const [google, provider, mail] = await Promise.all([
+      start('sandbox-google', 'sandbox/google/main.ts', {
+        SANDBOX_TLS_DIR: tlsDir,
+        SANDBOX_CREDENTIALS_DIR: credentialsDir,
+        SANDBOX_DATA_DIR: join(runDir, 'drive'),
+        SANDBOX_SHARED_DRIVE_ID: SHARED_DRIVE_ID,
+        ...options.env?.google,
+      }),
+      start('sandbox-provider', 'sandbox/provider/main.ts', {
+        SANDBOX_TLS_DIR: tlsDir,
+        SANDBOX_PROVIDER_TOKEN_FILE: secret('provider_token', providerToken),
+        ...(options.coursesDir === undefined ? {} : { SANDBOX_COURSES_DIR: options.coursesDir }),
+        ...options.env?.provider,
+      }),
+      start('sandbox-mail', 'sandbox/mail/main.ts', {
+        SANDBOX_TLS_DIR: tlsDir,
+        SANDBOX_SMTP_USER: 'lading',
+        SANDBOX_SMTP_PASSWORD_FILE: secret('smtp_password', smtpPassword),
+      }),
+    ]);
+    const googleUrl = google.listening['url'] ?? '';
+    const providerUrl = provider.listening['url'] ?? '';
+    const hostOf = (url: string): string => new URL(url).host;
+    const smtpUrl = new URL(mail.listening['url'] ?? '');
+    smtpUrl.username = 'lading';
+    smtpUrl.password = smtpPassword;
+
+    const apiPort = await freePort();
+    const apiUrl = `http://localhost:${apiPort}`;
+    const startApi = (): Promise<Started> =>
+      start('api', 'api/main.ts', {
+        PORT: String(apiPort),
+        PUBLIC_URL: apiUrl,
+        DATABASE_URL_FILE: apiDatabaseUrl,
+        ORDER_TOKEN_KEY_FILE: orderTokenKey,
+        MASTER_KEY_FILE: masterKey,
+        SEPAY_WEBHOOK_SECRETS_FILE: webhookSecretPath,
+        BANK_BIN: BANK.bin,
+        BANK_ACCOUNT_NUMBER: BANK.accountNumber,
+        BANK_ACCOUNT_NAME: BANK.accountName,
+        ORDERS_PER_MINUTE: '1000',
+        ...options.env?.api,
+      });
+    await startApi();
+
+    const targets = [hostOf(googleUrl), hostOf(providerUrl)];
+    const [sepay] = await Promise.all([
+      start('sandbox-sepay', 'sandbox/sepay/main.ts', {
+        SANDBOX_WEBHOOK_URL: `${apiUrl}/webhooks/sepay`,
+        SANDBOX_WEBHOOK_SECRET_FILE: webhookSecretPath,
+      }),
+      start('egress', 'egress/main.ts', {
+        PORT: '0',
+        EGRESS_DIR: egressDir,
+        EGRESS_KEY_FILE: egressKey,
+        EGRESS_API_URL: apiUrl,
+        EGRESS_ALLOW: JSON.stringify(
+          Object.fromEntries(['standard', ...Object.keys(options.profiles ?? {})].map((name) => [name, targets])),
+        ),
+        EGRESS_HOST_MAP: JSON.stringify(
+          Object.fromEntries(targets.map((host) => [host, host.replace('localhost', '127.0.0.1')])),
+        ),
+        ...options.env?.egress,
+      }),
+    ]);
+
+    const startOrchestrator = (name: string): Promise<Started> =>
+      start(name, 'orchestrator/main.ts', {
+        DATABASE_URL_FILE: orchestratorDatabaseUrl,
+        INSTALLATION: options.installation,
+        ENGINE_NAME: 'local',
+        ENGINE_SLOTS: String(options.slots ?? 4),
+        DOCKER_HOST: options.dockerHost,
+        JOB_IMAGE: options.jobImage,
+        EGRESS_DIR: egressDir,
+        EGRESS_KEY_FILE: egressKey,
+        MASTER_KEY_FILE: masterKey,
+        GOOGLE_API_URL: googleUrl,
+        GOOGLE_OAUTH_URL: googleUrl,
+        GOOGLE_SERVICE_ACCOUNT_FILE: serviceAccountPath,
+        DRIVE_PARENT_FOLDER_ID: SHARED_DRIVE_ID,
+        PROVIDER_TOKENS_FILE: secret('provider_tokens', JSON.stringify({ sandbox: providerToken })),
+        SMTP_URL_FILE: secret('smtp_url', smtpUrl.href),
+        MAIL_FROM: 'Lading <noreply@lading.example>',
+        EXTRA_CA_FILE: caPath,
+        NODE_EXTRA_CA_CERTS: caPath,
+        PROFILES: JSON.stringify(options.profiles ?? {}),
+        RETRY_BASE_MS: String(options.retryBaseMs ?? 1_000),
+        ...(options.leaseSeconds === undefined ? {} : { LEASE_SECONDS: String(options.leaseSeconds) }),
+        ...options.env?.orchestrator,
+      });
+    const names = Array.from({ length: options.orchestrators ?? 1 }, (_, i) => `orchestrator-${i + 1}`);
+    await Promise.all(names.map(startOrchestrator));
+
+    return {
+      runDir,
+      apiUrl,
+      providerUrl,
+      googleUrl,
+      sepayUrl: sepay.listening['url'] ?? '',
+      mailControlUrl: mail.listening['controlUrl'] ?? '',
+      caPem,
+      bank: BANK,
+      databaseUrl: database.urlFor,
+      egressDir,
+      processes,
+      startOrchestrator,
+      startApi,
+      stop,
+    };
+  } catch (error) {
+    await stop().catch(() => undefined);
+    throw error;
+  }
+}

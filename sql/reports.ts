@@ -1,0 +1,148 @@
+/** What operators and auditors ask. Reads only; every list has a limit. */
+import { maybeOne, type Database } from './pool.ts';
+
+export type JobReport = {
+  id: string;
+  order_code: string;
+  email: string;
+  course_id: string;
+  course_title: string;
+  state: string;
+  attempts_started: number;
+  attempts_spent: number;
+  losses: number;
+  task_failures: number;
+  next_task_at: Date;
+  folder_id: string | null;
+  dead_reason: string | null;
+  dead_detail: string | null;
+  created_at: Date;
+  updated_at: Date;
+};
+
+/** The newest jobs first; all of them, or those in `state`. */
+export async function listJobs(db: Database, state: string | undefined, limit: number): Promise<JobReport[]> {
+  const { rows } = await db.query<JobReport>(
+    `SELECT j.id, o.code AS order_code, o.email, j.course_id, c.title AS course_title, j.state, j.attempts_started,
+            j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
+            j.created_at, j.updated_at
+     FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
+     WHERE $1::text IS NULL OR j.state = $1::text
+     ORDER BY j.created_at DESC, j.id LIMIT $2::int`,
+    [state ?? null, limit],
+  );
+  return rows;
+}
+
+/** The job with this id, or of the order with this code. */
+export const findJobReport = (db: Database, idOrCode: string): Promise<JobReport | undefined> =>
+  maybeOne<JobReport>(
+    db,
+    `SELECT j.id, o.code AS order_code, o.email, j.course_id, c.title AS course_title, j.state, j.attempts_started,
+            j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
+            j.created_at, j.updated_at
+     FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
+     WHERE j.id::text = lower($1::text) OR o.code = upper($1::text)`,
+    [idOrCode],
+  );
+
+export type OrderReport = {
+  code: string;
+  status: string;
+  amount_vnd: number;
+  paid_vnd: number;
+  created_at: Date;
+  expires_at: Date;
+};
+
+export const orderOfJob = (db: Database, jobId: string): Promise<OrderReport | undefined> =>
+  maybeOne<OrderReport>(
+    db,
+    `SELECT o.code, s.status, o.amount_vnd, o.created_at, o.expires_at,
+            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd
+     FROM jobs j JOIN orders o ON o.id = j.order_id JOIN order_status s ON s.order_id = o.id
+     WHERE j.id = $1::uuid`,
+    [jobId],
+  );
+
+export type AttemptReport = {
+  id: string;
+  n: number;
+  state: string;
+  engine: string;
+  profile: string;
+  limits: unknown;
+  image: string;
+  container_id: string | null;
+  exit_code: number | null;
+  oom_killed: boolean | null;
+  stop_reason: string | null;
+  outcome: string | null;
+  detail: string | null;
+  created_at: Date;
+  running_at: Date | null;
+  finalized_at: Date | null;
+  settled_at: Date | null;
+};
+
+/** Every attempt of a job, the first one first. */
+export async function attemptsOfJob(db: Database, jobId: string): Promise<AttemptReport[]> {
+  const { rows } = await db.query<AttemptReport>(
+    `SELECT id, n, state, engine, profile, limits, image, container_id, exit_code, oom_killed, stop_reason, outcome,
+            detail, created_at, running_at, finalized_at, settled_at
+     FROM attempts WHERE job_id = $1::uuid ORDER BY n`,
+    [jobId],
+  );
+  return rows;
+}
+
+export type DeadLetter = {
+  job_id: string;
+  order_code: string;
+  email: string;
+  course_id: string;
+  reason: string;
+  detail: string | null;
+  died_at: Date;
+  attempts: { n: number; outcome: string | null; exit_code: number | null; detail: string | null }[];
+};
+
+/** Jobs that will not run again by themselves, the latest first, each with what became of its attempts. */
+export async function listDeadLetters(db: Database, limit: number): Promise<DeadLetter[]> {
+  const { rows } = await db.query<DeadLetter>(
+    `SELECT j.id AS job_id, o.code AS order_code, o.email, j.course_id, j.dead_reason AS reason,
+            j.dead_detail AS detail, j.updated_at AS died_at,
+            coalesce((SELECT jsonb_agg(jsonb_build_object('n', a.n, 'outcome', a.outcome, 'exit_code', a.exit_code,
+                                                          'detail', a.detail) ORDER BY a.n)
+                      FROM attempts a WHERE a.job_id = j.id), '[]'::jsonb) AS attempts
+     FROM jobs j JOIN orders o ON o.id = j.order_id
+     WHERE j.state = 'dead' ORDER BY j.updated_at DESC, j.id LIMIT $1::int`,
+    [limit],
+  );
+  return rows;
+}
+
+export type UnplacedPayment = {
+  event_id: number;
+  external_id: string;
+  reason: string;
+  direction: string;
+  amount_vnd: number;
+  account_number: string;
+  content: string;
+  transferred_at: Date;
+  proposed_order_code: string | null;
+};
+
+/** Money that waits for an operator, the latest first. Outgoing transfers are bookkeeping, not waiting money. */
+export async function listUnplacedPayments(db: Database, limit: number): Promise<UnplacedPayment[]> {
+  const { rows } = await db.query<UnplacedPayment>(
+    `SELECT p.event_id, e.external_id, p.unplaced_reason AS reason, p.direction, p.amount_vnd, p.account_number,
+            p.content, p.transferred_at, o.code AS proposed_order_code
+     FROM payments p JOIN payment_events e ON e.id = p.event_id LEFT JOIN orders o ON o.id = p.proposed_order_id
+     WHERE p.unplaced_reason IS NOT NULL AND p.direction = 'in'
+     ORDER BY p.recorded_at DESC, p.event_id LIMIT $1::int`,
+    [limit],
+  );
+  return rows;
+}

@@ -1,0 +1,123 @@
+/** Rows for tests that begin in the middle of the flow, written through the product's own modules. */
+import { createHash, randomUUID } from 'node:crypto';
+import { acceptManifest, beginEnrol, confirmEnrol, insertJob, type JobRow, type JobState } from '../sql/jobs.ts';
+import { beginAttempt, beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
+import { putCourse } from '../sql/courses.ts';
+import { registerEngine } from '../sql/engines.ts';
+import { insertOrder } from '../sql/orders.ts';
+import type { Pool } from '../sql/pool.ts';
+import type { TestDatabase } from './database.ts';
+
+const ALPHABET = '23456789ABCDEFGHJKMNPQRSTWXYZ';
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+export function testOrderCode(): string {
+  const digest = sha256(randomUUID());
+  return `LD${Array.from({ length: 10 }, (_, i) => ALPHABET[(digest[i] ?? 0) % ALPHABET.length]).join('')}`;
+}
+
+export const TEST_COURSE = 'test-course';
+export const TEST_ENGINE = 'test-engine';
+
+/** One pool of each role, a course that can be ordered, and an engine with `slots` slots. */
+export async function makeWorld(database: TestDatabase, slots = 100) {
+  const owner = database.poolFor('lading_owner');
+  const api = database.poolFor('lading_api');
+  const orchestrator = database.poolFor('lading_orchestrator');
+  await putCourse(
+    owner,
+    {
+      id: TEST_COURSE,
+      title: 'A course for tests',
+      price_vnd: 499_000,
+      provider: 'manifest',
+      source: { manifestUrl: 'https://localhost/manifest.json' },
+      profile: 'standard',
+    },
+    { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'test' },
+  );
+  await registerEngine(orchestrator, TEST_ENGINE, slots);
+  return { owner, api, orchestrator };
+}
+export type World = Awaited<ReturnType<typeof makeWorld>>;
+
+export async function insertTestOrder(api: Pool) {
+  const key = sha256(randomUUID());
+  const order = await insertOrder(api, {
+    id: randomUUID(),
+    code: testOrderCode(),
+    courseId: TEST_COURSE,
+    email: 'customer@shop.example',
+    idempotencyKeyDigest: key,
+    requestDigest: key,
+    ttlMinutes: 60,
+  });
+  if (!order) throw new Error('the course cannot be ordered');
+  return order;
+}
+
+export async function insertTestJob(world: World): Promise<JobRow> {
+  const order = await insertTestOrder(world.api);
+  const job = await insertJob(world.api, { id: order.id, courseId: TEST_COURSE });
+  if (!job) throw new Error('the order has a job already');
+  return job;
+}
+
+export async function beginTestAttempt(
+  world: World,
+  jobId: string,
+  holder = 'holder',
+): Promise<AttemptRow | undefined> {
+  return beginAttempt(world.orchestrator, jobId, {
+    engine: TEST_ENGINE,
+    holder,
+    leaseSeconds: 30,
+    profile: 'standard',
+    limits: { graceSeconds: 1 },
+    image: `sha256:${'0'.repeat(64)}`,
+    deadlineSeconds: 60,
+  });
+}
+
+/** A job that waits for a slot. */
+export async function enrolledTestJob(world: World): Promise<JobRow> {
+  const job = await insertTestJob(world);
+  await beginEnrol(world.orchestrator, job.id, 0);
+  const enrolled = await confirmEnrol(world.orchestrator, job.id);
+  if (!enrolled) throw new Error('not enrolled');
+  return enrolled;
+}
+
+/** A job with one running attempt. */
+export async function runningTestAttempt(world: World): Promise<{ job: JobRow; attempt: AttemptRow }> {
+  const job = await enrolledTestJob(world);
+  const attempt = await beginTestAttempt(world, job.id);
+  if (!attempt) throw new Error('no slot');
+  const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
+  await recordContainer(world.orchestrator, lease, `container-${attempt.id}`);
+  const running = await beginRunning(world.orchestrator, lease);
+  if (!running) throw new Error('not running');
+  return { job, attempt: running };
+}
+
+/** A job that stands in `state`, brought there by the legal moves. */
+export async function testJobIn(world: World, state: JobState): Promise<JobRow> {
+  const { orchestrator, api } = world;
+  if (state === 'paid') return insertTestJob(world);
+  if (state === 'enrolling') {
+    const job = await insertTestJob(world);
+    await beginEnrol(orchestrator, job.id, 0);
+    return job;
+  }
+  if (state === 'enrolled') return enrolledTestJob(world);
+  const { job } = await runningTestAttempt(world);
+  if (state === 'attempting') return job;
+  if (state === 'dead') {
+    await world.owner.query(`UPDATE jobs SET state = 'dead', dead_reason = 'test' WHERE id = $1::uuid`, [job.id]);
+    return job;
+  }
+  await acceptManifest(api, job.id, 'folder');
+  if (state === 'completed')
+    await world.owner.query(`UPDATE jobs SET state = 'completed' WHERE id = $1::uuid`, [job.id]);
+  return job;
+}
