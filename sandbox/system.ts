@@ -58,6 +58,8 @@ export type System = {
   stop: (options?: { keepFiles?: boolean }) => Promise<void>;
 };
 
+const hostOf = (url: string): string => new URL(url).host;
+
 type Secrets = (name: string, value: string) => string;
 
 function secretStore(dir: string): Secrets {
@@ -173,7 +175,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ]);
     const googleUrl = google.listening['url'] ?? '';
     const providerUrl = provider.listening['url'] ?? '';
-    const hostOf = (url: string): string => new URL(url).host;
     const smtpUrl = new URL(mail.listening['url'] ?? '');
     smtpUrl.username = 'lading';
     smtpUrl.password = smtpPassword;

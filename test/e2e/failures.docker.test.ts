@@ -1,0 +1,117 @@
+/** Courses that cannot be delivered end with a cause an operator can read, and nothing is left on the engine. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startEngineProxy } from './engine-proxy.ts';
+import { attemptsOf, containersOf, DOCKER_HOST, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
+
+let e2e: E2e;
+beforeAll(async () => {
+  e2e = await startE2e({ profiles: { hurried: { deadlineSeconds: 2, graceSeconds: 1 } } });
+  for (const id of ['always-503', 'protected', 'unmarked', 'denied', 'bad-checksum', 'tiny']) await e2e.putCourse(id);
+  await e2e.putCourse('slow', 'hurried');
+}, 60_000);
+afterAll(() => e2e.stop(), 60_000);
+
+async function buyAndWait(course: string, wanted: string, limitMs = 120_000) {
+  const order = await e2e.customer.order(course, 'customer@shop.example');
+  await e2e.customer.pay(order);
+  const seen = await e2e.customer.waitFor(order, ['completed', 'failed'], limitMs);
+  expect([course, seen.status]).toEqual([course, wanted]);
+  const attempts = await attemptsOf(e2e.pool, order.code);
+  return { order, seen, attempts };
+}
+
+function cli(...args: string[]): string {
+  const url = join(e2e.system.runDir, 'secrets', 'auditor_database_url');
+  writeFileSync(url, e2e.system.databaseUrl('lading_auditor'), { mode: 0o600 });
+  const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+  return execFileSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], DATABASE_URL_FILE: url },
+  });
+}
+
+test('a provider that always answers 503 ends in the dead letter after 3 attempts, each with its logs and cause', async () => {
+  const { order, seen, attempts } = await buyAndWait('always-503', 'failed', 150_000);
+  expect(seen.failure?.reason).toBe('attempts_exhausted');
+  expect(attempts.map((attempt) => [attempt.n, attempt.outcome, attempt.exit_code])).toEqual([
+    [1, 'app_temporary', 69],
+    [2, 'app_temporary', 69],
+    [3, 'app_temporary', 69],
+  ]);
+  expect(new Set(attempts.map((attempt) => attempt.container_id)).size).toBe(3);
+  for (const attempt of attempts) {
+    expect(attempt.detail).toContain('provider_unavailable');
+    expect(cli('logs', order.code, '--attempt', String(attempt.n))).toContain('503');
+  }
+  expect(cli('dead-letters')).toContain(order.code);
+  await eventually('its containers are gone', 20_000, async () =>
+    containersOf(attempts[0]?.job_id ?? '').length === 0 ? true : undefined,
+  );
+}, 180_000);
+
+test.each([
+  ['protected', 'protected_content', 65],
+  ['unmarked', 'protected_content', 65],
+])('the %s course is refused at once and for good', async (course, reason, exitCode) => {
+  const { seen, attempts } = await buyAndWait(course, 'failed');
+  expect(seen.failure?.reason).toBe(reason);
+  expect(attempts.map((attempt) => [attempt.outcome, attempt.exit_code])).toEqual([[reason, exitCode]]);
+});
+
+test('an account without access is not_enrolled, and no container is made', async () => {
+  const { seen, attempts } = await buyAndWait('denied', 'failed');
+  expect(seen.failure?.reason).toBe('not_enrolled');
+  expect(attempts).toEqual([]);
+});
+
+test('bytes that never fit their checksum are never delivered', async () => {
+  const { attempts, seen } = await buyAndWait('bad-checksum', 'failed');
+  expect(seen.failure?.reason).toBe('attempts_exhausted');
+  expect(attempts.every((attempt) => attempt.detail?.includes('checksum_mismatch'))).toBe(true);
+});
+
+test('an attempt past its deadline is stopped, and the reason is ours', async () => {
+  const order = await e2e.customer.order('slow', 'customer@shop.example');
+  await e2e.customer.pay(order);
+  await runningAttempt(e2e.pool, order.code);
+  const first = await eventually(
+    'the first attempt is settled',
+    30_000,
+    async () =>
+      (await attemptsOf(e2e.pool, order.code)).find((attempt) => attempt.n === 1 && attempt.state === 'settled'),
+    () => attemptsOf(e2e.pool, order.code),
+  );
+  expect(first.outcome).toBe('deadline');
+  expect((await e2e.customer.waitFor(order, ['failed'], 60_000)).failure?.reason).toBe('attempts_exhausted');
+}, 120_000);
+
+test('a daemon that makes the container otherwise than asked gets no secret', async () => {
+  const proxy = await startEngineProxy(DOCKER_HOST, (chunk) =>
+    Buffer.from(chunk.toString('latin1').replace('"ReadonlyRootfs":true', '"ReadonlyRootfs":null'), 'latin1'),
+  );
+  const lied = await startE2e({ dockerHost: proxy.dockerHost });
+  try {
+    await lied.putCourse('tiny');
+    const order = await lied.customer.order('tiny', 'customer@shop.example');
+    await lied.customer.pay(order);
+    const first = await eventually(
+      'the first attempt is settled',
+      30_000,
+      async () => (await attemptsOf(lied.pool, order.code)).find((attempt) => attempt.state === 'settled'),
+      () => attemptsOf(lied.pool, order.code),
+    );
+    expect(first.outcome).toBe('hardening_mismatch');
+    expect(first.detail).toContain('ReadonlyRootfs');
+    expect(first.detail).toContain('root file system is writable');
+    const attaches = proxy.sent().filter((bytes) => bytes.toString('latin1').includes('/attach?'));
+    expect(attaches.length).toBeGreaterThan(0);
+    expect(attaches.some((bytes) => bytes.includes('LADING1'))).toBe(false);
+  } finally {
+    await lied.stop();
+    await proxy.stop();
+  }
+}, 120_000);

@@ -1,0 +1,131 @@
+/** A whole Lading for one test file, with the sandbox's special courses in its catalogue. */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeCustomer, type Customer } from '../../sandbox/customer.ts';
+import { startSystem, type System, type SystemOptions } from '../../sandbox/system.ts';
+import { putCourse } from '../../sql/courses.ts';
+import { makePool, type Pool } from '../../sql/pool.ts';
+
+export const DOCKER_HOST = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
+
+export type E2e = {
+  system: System;
+  customer: Customer;
+  /** As lading_owner: tests look at everything. */
+  pool: Pool;
+  installation: string;
+  putCourse: (id: string, profile?: string) => Promise<void>;
+  stop: () => Promise<void>;
+};
+
+export async function startE2e(options: Partial<SystemOptions> = {}): Promise<E2e> {
+  const jobImage = process.env['LADING_TEST_JOB_IMAGE'];
+  if (!jobImage) throw new Error('run this file with ./script/test FILE');
+  // The run's own label, so that what a test leaves behind is found, and a part of this file's own.
+  const installation = process.env['LADING_INSTALLATION'] ?? `test-${randomBytes(4).toString('hex')}`;
+  const system = await startSystem({
+    installation,
+    jobImage,
+    dockerHost: DOCKER_HOST,
+    databaseUrl: process.env['DATABASE_URL'],
+    retryBaseMs: 200,
+    ...options,
+  });
+  const pool = makePool({
+    connectionString: system.databaseUrl('lading_owner'),
+    applicationName: 'e2e',
+    max: 4,
+    onError: () => undefined,
+  });
+  return {
+    system,
+    pool,
+    installation,
+    customer: makeCustomer(system),
+    putCourse: (id, profile = 'standard') =>
+      putCourse(
+        pool,
+        {
+          id,
+          title: `Course ${id}`,
+          price_vnd: 499_000,
+          provider: 'manifest',
+          source: {
+            manifestUrl: `${system.providerUrl}/courses/${id}/manifest.json`,
+            enrolUrl: `${system.providerUrl}/courses/${id}/enrolments`,
+            bearer: 'sandbox',
+          },
+          profile,
+        },
+        { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'test' },
+      ),
+    stop: async () => {
+      await pool.end();
+      await system.stop();
+    },
+  };
+}
+
+const LOOK_EVERY_MS = 50;
+
+/** Looks until `look` answers something; throws with `what` and the last state seen at the limit. */
+export async function eventually<T>(
+  what: string,
+  limitMs: number,
+  look: () => Promise<T | undefined>,
+  state: () => unknown = () => '',
+): Promise<T> {
+  const giveUpAt = Date.now() + limitMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > giveUpAt)
+      throw new Error(`${what}: not within ${limitMs} ms; last seen ${JSON.stringify(await state())}`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+export type AttemptSeen = {
+  id: string;
+  job_id: string;
+  n: number;
+  state: string;
+  outcome: string | null;
+  detail: string | null;
+  exit_code: number | null;
+  container_id: string | null;
+  lease_holder: string;
+  lease_epoch: number;
+};
+
+export async function attemptsOf(pool: Pool, orderCode: string): Promise<AttemptSeen[]> {
+  const { rows } = await pool.query<AttemptSeen>(
+    `SELECT a.id, a.job_id, a.n, a.state, a.outcome, a.detail, a.exit_code, a.container_id, a.lease_holder, a.lease_epoch
+     FROM attempts a JOIN jobs j ON j.id = a.job_id JOIN orders o ON o.id = j.order_id WHERE o.code = $1::text ORDER BY a.n`,
+    [orderCode],
+  );
+  return rows;
+}
+
+/** The attempt of this order that has its envelope and runs. */
+export const runningAttempt = (pool: Pool, orderCode: string): Promise<AttemptSeen & { container_id: string }> =>
+  eventually(
+    `an attempt of ${orderCode} runs`,
+    30_000,
+    async () => {
+      const running = (await attemptsOf(pool, orderCode)).find((attempt) => attempt.state === 'running');
+      return running?.container_id ? { ...running, container_id: running.container_id } : undefined;
+    },
+    () => attemptsOf(pool, orderCode),
+  );
+
+/** The docker command, as text. Throws when it fails. */
+export const docker = (...args: string[]): string =>
+  execFileSync('docker', args, { encoding: 'utf8', env: { ...process.env, DOCKER_HOST } });
+
+/** Containers of this run, whatever their state. */
+export const containersOf = (jobId: string): string[] =>
+  docker('ps', '--all', '--quiet', '--no-trunc', '--filter', `label=vn.lading.job=${jobId}`)
+    .split('\n')
+    .filter(Boolean);
