@@ -108,7 +108,7 @@ async function attemptsOf(
     limits: first
       ? `${first.limits.memoryBytes / 1024 / 1024} MiB without swap, ${first.limits.nanoCpus / 1e9} CPU, ${first.limits.pids} processes, no network, read-only root, no capability`
       : 'none',
-    paidToRunningMs: first?.wait == null ? null : Math.round(first.wait),
+    paidToRunningMs: typeof first?.wait === 'number' ? Math.round(first.wait) : null,
   };
 }
 

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
+import type { SepayAuth } from './payments/sepay-signature.ts';
+
+const KEY_MIN_BYTES = 32;
+const SECRET_MIN_CHARS = 16;
+const WEEK_MINUTES = 7 * 24 * 60;
+
+const schema = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port(),
+  /** How customers reach this API; base of the links in its answers. */
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  ORDER_TOKEN_KEY: base64Key(KEY_MIN_BYTES),
+  MASTER_KEY: base64Key(KEY_MIN_BYTES),
+  /** HMAC mode: one secret a line, the current one first, the previous one while it is being replaced. */
+  SEPAY_WEBHOOK_SECRETS: z.string().optional(),
+  /** API key mode, instead. */
+  SEPAY_API_KEY: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
+  BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
+  BANK_ACCOUNT_NAME: z.string().min(1).max(100),
+  ORDER_TTL_MINUTES: z.coerce.number().pipe(z.int().min(1).max(WEEK_MINUTES)).default(60),
+  /** Orders a minute from one address. */
+  ORDERS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(30),
+  /** How many reverse proxies of ours stand in front; their X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: z.coerce.number().pipe(z.int().min(0).max(5)).default(0),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+});
+
+function sepayAuth(secretLines: string | undefined, apiKey: string | undefined): SepayAuth {
+  if ((secretLines === undefined) === (apiKey === undefined))
+    throw new ConfigError('exactly one of SEPAY_WEBHOOK_SECRETS and SEPAY_API_KEY is needed');
+  if (apiKey !== undefined) return { mode: 'apikey', key: apiKey };
+  const secrets = (secretLines ?? '').split('\n').flatMap((line) => line.trim() || []);
+  if (secrets.length < 1 || secrets.length > 2 || secrets.some((secret) => secret.length < SECRET_MIN_CHARS))
+    throw new ConfigError(`SEPAY_WEBHOOK_SECRETS: one or two lines of at least ${SECRET_MIN_CHARS} characters`);
+  return { mode: 'hmac', secrets };
+}
+
+/** Throws ConfigError with a line for each variable that is wrong. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>) {
+  const raw = readEnvironment(schema, env);
+  return {
+    listen: { host: raw.HOST, port: raw.PORT },
+    databaseUrl: raw.DATABASE_URL,
+    logLevel: raw.LOG_LEVEL,
+    desk: {
+      bank: { bin: raw.BANK_BIN, accountNumber: raw.BANK_ACCOUNT_NUMBER, accountName: raw.BANK_ACCOUNT_NAME },
+      publicUrl: raw.PUBLIC_URL.replace(/\/+$/, ''),
+      tokenKey: raw.ORDER_TOKEN_KEY,
+    },
+    masterKey: raw.MASTER_KEY,
+    sepayAuth: sepayAuth(raw.SEPAY_WEBHOOK_SECRETS, raw.SEPAY_API_KEY),
+    orderTtlMinutes: raw.ORDER_TTL_MINUTES,
+    ordersPerMinute: raw.ORDERS_PER_MINUTE,
+    trustedProxies: raw.TRUSTED_PROXIES,
+  };
+}
+export type Config = ReturnType<typeof readConfig>;

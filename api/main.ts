@@ -1,0 +1,56 @@
+/** The API process: `node api/main.ts [--check]`. */
+import { pino } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { ConfigError } from '../config/environment.ts';
+import { makePool } from '../sql/pool.ts';
+import { makeApp } from './app.ts';
+import { readConfig, type Config } from './config.ts';
+import { listen } from './server.ts';
+
+const POOL_MAX_CONNECTIONS = 10;
+const POOL_END_LIMIT_MS = 500;
+const EXIT_CONFIG = 78;
+
+/** An error as it is logged. Postgres puts whole rows, e-mail addresses among them, into an error's `detail`. */
+const describeError = (error: Error): object => {
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  return { type, message, stack, ...('code' in error && { code: error.code }) };
+};
+
+const log = pino({ name: 'api', serializers: { err: describeError } });
+
+async function run(config: Config): Promise<void> {
+  log.level = config.logLevel;
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const pool = makePool({
+    connectionString: config.databaseUrl,
+    applicationName: 'lading api',
+    max: POOL_MAX_CONNECTIONS,
+    onError: (error) => log.warn({ err: error }, 'database connection lost'),
+  });
+  const app = makeApp({ ...config, pool, log, registry });
+  const server = await listen(app.callback(), config.listen);
+  log.info({ url: server.url }, 'listening');
+
+  const stop = async (signal: string): Promise<void> => {
+    log.info({ signal }, 'stopping');
+    await server.stop();
+    // A query that hangs would hold the pool open; the connection ends with the process anyway.
+    const giveUp = setTimeout(() => process.exit(0), POOL_END_LIMIT_MS);
+    await pool.end();
+    clearTimeout(giveUp);
+    process.exit(0);
+  };
+  process.once('SIGTERM', (signal) => void stop(signal)).once('SIGINT', (signal) => void stop(signal));
+}
+
+try {
+  const config = readConfig(process.env);
+  if (process.argv.includes('--check')) log.info('ok');
+  else await run(config);
+} catch (error) {
+  const isConfig = error instanceof ConfigError;
+  log.fatal(isConfig ? { problem: error.message } : { err: error }, 'not started');
+  process.exit(isConfig ? EXIT_CONFIG : 1);
+}

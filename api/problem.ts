@@ -1,0 +1,75 @@
+/**
+ * What a caller is told when a request is refused: RFC 9457 problem details. `code` is stable and meant for programs,
+ * `type` is the same code as a URN, `detail` is for people and may change.
+ */
+
+/** Every code, its HTTP status and its title. */
+export const PROBLEMS = {
+  json_invalid: [400, 'The body is not JSON'],
+  body_incomplete: [400, 'The body ended early'],
+  idempotency_key_invalid: [400, 'An Idempotency-Key header of 16 to 128 visible ASCII characters is needed'],
+  webhook_malformed: [400, 'The body is not a bank transaction'],
+  webhook_not_authentic: [401, 'The webhook is not authentic'],
+  attempt_call_not_authentic: [401, 'The call is not signed by a known attempt'],
+  not_found: [404, 'There is nothing here'],
+  course_unknown: [404, 'There is no such course'],
+  order_unknown: [404, 'There is no such order'],
+  method_not_allowed: [405, 'The method is not allowed here'],
+  course_not_orderable: [409, 'The course cannot be ordered'],
+  attempt_not_current: [409, 'The attempt is not the current one of its job'],
+  replay: [409, 'The webhook id was used for another call'],
+  body_too_large: [413, 'The body is too large'],
+  media_type_unsupported: [415, 'The body must be application/json'],
+  request_invalid: [422, 'Some fields are not acceptable'],
+  idempotency_key_reused: [422, 'The Idempotency-Key was used for another request'],
+  manifest_invalid: [422, 'The manifest is not acceptable'],
+  rate_limited: [429, 'Too many requests'],
+  internal: [500, 'Something went wrong here'],
+  not_ready: [503, 'Not ready'],
+  attempt_not_running_yet: [503, 'The attempt is not recorded as running yet'],
+} as const satisfies Record<string, readonly [number, string]>;
+export type ProblemCode = keyof typeof PROBLEMS;
+export type FieldError = { field: string; message: string };
+
+/** A caller's mistake, or our own temporary inability. Thrown anywhere below a route; answered by answer-problems.ts. */
+export class Problem extends Error {
+  override name = 'Problem';
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[] | undefined;
+  /** Sent along, such as Retry-After. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ProblemCode,
+    detail?: string,
+    more: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail ?? PROBLEMS[code][1]);
+    this.code = code;
+    this.errors = more.errors;
+    this.headers = more.headers ?? {};
+  }
+}
+
+export const statusOf = (code: ProblemCode): number => PROBLEMS[code][0];
+
+/** The body of `application/problem+json`. */
+export const problemBody = (problem: Problem): Record<string, unknown> => ({
+  type: `urn:lading:problem:${problem.code}`,
+  title: PROBLEMS[problem.code][1],
+  status: statusOf(problem.code),
+  code: problem.code,
+  detail: problem.message,
+  ...(problem.errors && { errors: problem.errors }),
+});
+
+const FIELD_ERRORS_MAX = 20;
+
+/** zod's issues, as many as a reader can use. */
+export const fieldErrors = (
+  issues: readonly { path: readonly PropertyKey[]; message: string }[],
+): readonly FieldError[] =>
+  issues.slice(0, FIELD_ERRORS_MAX).map((issue) => ({
+    field: issue.path.map(String).join('.'),
+    message: issue.message,
+  }));

@@ -1,0 +1,144 @@
+/** What the tests of the HTTP surface share: a database of their own and the API on a free port, as its own role. */
+import { randomUUID } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { beginAttempt, beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
+import { putCourse, type RightsRecord } from '../sql/courses.ts';
+import { registerEngine } from '../sql/engines.ts';
+import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
+import type { Pool } from '../sql/pool.ts';
+import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
+import { makeApp, type AppDeps } from './app.ts';
+import { listen } from './server.ts';
+
+export const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING TEST' };
+export const SECRETS = ['whsec_test_secret', 'whsec_test_secret_before'];
+export const TOKEN_KEY = Buffer.alloc(32, 1);
+export const MASTER_KEY = Buffer.alloc(32, 2);
+export const COURSE = {
+  id: 'handbook',
+  title: 'The handbook',
+  price_vnd: 499_000,
+  provider: 'manifest',
+  source: { manifestUrl: 'https://provider.example/handbook.json' },
+  profile: 'standard',
+} as const;
+const OPEN_RIGHTS: RightsRecord = { kind: 'open', evidence: 'https://licence.example/handbook', recordedBy: 'a test' };
+
+export type TestApi = {
+  url: string;
+  database: TestDatabase;
+  /** Reads everything, for looking at what was written. */
+  auditor: Pool;
+  orchestrator: Pool;
+  registry: Registry;
+  /** Every line the API logged. */
+  logged: Record<string, unknown>[];
+  pool: Pool;
+  stop: () => Promise<void>;
+};
+
+export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<TestApi> {
+  const database = await makeTestDatabase();
+  const owner = database.poolFor('lading_owner');
+  await putCourse(owner, COURSE, OPEN_RIGHTS);
+  await putCourse(owner, { ...COURSE, id: 'unlicensed', title: 'Without rights' }, undefined);
+  const logged: Record<string, unknown>[] = [];
+  const sink = new Writable({
+    write: (line: Buffer, _encoding, done) => {
+      logged.push(JSON.parse(line.toString()) as Record<string, unknown>);
+      done();
+    },
+  });
+  const pool = database.poolFor('lading_api');
+  const registry = new Registry();
+  const app = makeApp({
+    pool,
+    log: pino({ level: 'debug' }, sink),
+    registry,
+    desk: { bank: BANK, publicUrl: 'https://api.example', tokenKey: TOKEN_KEY },
+    masterKey: MASTER_KEY,
+    sepayAuth: { mode: 'hmac', secrets: SECRETS },
+    orderTtlMinutes: 60,
+    ordersPerMinute: 10_000,
+    trustedProxies: 0,
+    ...changes,
+  });
+  const server = await listen(app.callback(), { host: '127.0.0.1', port: 0 });
+  return {
+    url: server.url,
+    database,
+    auditor: database.poolFor('lading_auditor'),
+    orchestrator: database.poolFor('lading_orchestrator'),
+    registry,
+    logged,
+    pool,
+    stop: async () => {
+      await server.stop();
+      await database.drop();
+    },
+  };
+}
+
+const WRITTEN = ['orders', 'payment_events', 'payments', 'jobs', 'files', 'signed_calls_seen'] as const;
+
+/** How many rows the API has written, table by table; and how many tasks wait. */
+export async function countRows(api: TestApi): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const name of WRITTEN) {
+    const { rows } = await api.auditor.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name}`);
+    counts[name] = rows[0]?.n ?? -1;
+  }
+  const { rows } = await api.orchestrator.query<{ n: number }>('SELECT count(*)::int AS n FROM graphile_worker.jobs');
+  counts['tasks'] = rows[0]?.n ?? -1;
+  return counts;
+}
+
+export const postOrder = (
+  api: TestApi,
+  body: unknown,
+  headers: Record<string, string> = { 'Idempotency-Key': randomUUID() },
+): Promise<Response> =>
+  fetch(`${api.url}/v1/orders`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body:
+      typeof body === 'string' || body instanceof Uint8Array ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
+  });
+
+export type OrderAnswer = { code: string; token: string; status: string; amountVnd: number; statusUrl: string };
+
+export async function placeTestOrder(api: TestApi): Promise<OrderAnswer> {
+  const response = await postOrder(api, { courseId: COURSE.id, email: 'reader@mail.example' });
+  if (response.status !== 201) throw new Error(`order: ${response.status} ${await response.text()}`);
+  return (await response.json()) as OrderAnswer;
+}
+
+/** Takes a paid order's job through the orchestrator's own moves to a running attempt. */
+export async function runAttempt(api: TestApi, orderCode: string): Promise<AttemptRow & { job_id: string }> {
+  const { rows } = await api.auditor.query<{ id: string }>(
+    'SELECT j.id FROM jobs j JOIN orders o ON o.id = j.order_id WHERE o.code = $1',
+    [orderCode],
+  );
+  const jobId = rows[0]?.id ?? '';
+  const db = api.orchestrator;
+  await registerEngine(db, 'test-engine', 100);
+  await beginEnrol(db, jobId, 30);
+  await confirmEnrol(db, jobId);
+  const attempt = await beginAttempt(db, jobId, {
+    engine: 'test-engine',
+    holder: 'a test',
+    leaseSeconds: 30,
+    profile: 'standard',
+    limits: {},
+    image: 'sha256:test',
+    deadlineSeconds: 600,
+  });
+  if (attempt === undefined) throw new Error(`job ${jobId} of ${orderCode} did not begin an attempt`);
+  const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
+  await recordContainer(db, lease, `container-of-${attempt.id}`);
+  const running = await beginRunning(db, lease);
+  if (running === undefined) throw new Error('the attempt does not run');
+  return running;
+}

@@ -1,0 +1,47 @@
+/** How answers look in a terminal. */
+
+const CELL_MAX_CHARS = 80;
+
+/**
+ * Text that came from outside (transfers, job logs) as it may be shown: control characters are made visible, so that
+ * no text can move the cursor, set a title or forge a line.
+ */
+export const visible = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) =>
+    character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+export function cell(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  const text = value instanceof Date ? value.toISOString() : typeof value === 'string' ? value : JSON.stringify(value);
+  const shown = visible(text);
+  return shown.length > CELL_MAX_CHARS ? `${shown.slice(0, CELL_MAX_CHARS - 1)}…` : shown;
+}
+
+/** Rows under their column names. Nothing but a remark when there are none. */
+export function table<Row extends object>(rows: readonly Row[], columns: readonly (keyof Row & string)[]): string {
+  if (rows.length === 0) return '(none)\n';
+  const lines = [
+    columns.map((name) => name.replaceAll('_', ' ')),
+    ...rows.map((row) => columns.map((c) => cell(row[c]))),
+  ];
+  const widths = columns.map((_, at) => Math.max(...lines.map((line) => (line[at] ?? '').length)));
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((text, at) => text.padEnd(widths[at] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+/** One thing's fields, a line each. */
+export function fields(thing: object): string {
+  const entries = Object.entries(thing);
+  const width = Math.max(0, ...entries.map(([name]) => name.length));
+  return entries.map(([name, value]) => `${name.replaceAll('_', ' ').padEnd(width)}  ${cell(value)}\n`).join('');
+}
+
+export const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
