@@ -17,7 +17,19 @@ export default {
       testMatch: ['<rootDir>/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.(pg|docker)\\.test\\.ts$'],
     },
-    { ...base, displayName: 'pg', testMatch: tests('pg'), globalSetup: '<rootDir>/test/postgres-up.ts', globalTeardown: '<rootDir>/test/postgres-down.ts' },
-    { ...base, displayName: 'docker', testMatch: tests('docker'), globalSetup: '<rootDir>/test/engine-up.ts', globalTeardown: '<rootDir>/test/postgres-down.ts' },
+    {
+      ...base,
+      displayName: 'pg',
+      testMatch: tests('pg'),
+      globalSetup: '<rootDir>/test/postgres-up.ts',
+      globalTeardown: '<rootDir>/test/postgres-down.ts',
+    },
+    {
+      ...base,
+      displayName: 'docker',
+      testMatch: tests('docker'),
+      globalSetup: '<rootDir>/test/engine-up.ts',
+      globalTeardown: '<rootDir>/test/postgres-down.ts',
+    },
   ],
 };

@@ -54,24 +54,42 @@ async function talk(
   return failed('the container ended before it accepted its envelope');
 }
 
-/** Destroys `stream` in any case: from here on the log is the only reader. */
-export async function handshake(
-  stream: Duplex,
-  envelope: () => Promise<Envelope>,
-  mismatches: (self: SelfReport) => Promise<string[]>,
-): Promise<HandshakeResult> {
+class TimedOut extends Error {}
+
+/** Gives `work` a limit; the stream is destroyed in any case: from here on the log is the only reader. */
+async function limited<T>(stream: Duplex, work: () => Promise<T>): Promise<T> {
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
     stream.destroy();
   }, HANDSHAKE_LIMIT_MS);
   try {
-    return await talk(stream, envelope, mismatches);
+    return await work();
   } catch (error) {
-    if (!timedOut) throw error;
-    return { ok: false, reason: 'handshake_failed', detail: `no answer within ${HANDSHAKE_LIMIT_MS} ms` };
+    throw timedOut ? new TimedOut(`no answer within ${HANDSHAKE_LIMIT_MS} ms`, { cause: error }) : error;
   } finally {
     clearTimeout(timer);
     stream.destroy();
   }
 }
+
+/** The whole talk. A container that says nothing, or the wrong thing, is an answer; a broken stream throws. */
+export async function handshake(
+  stream: Duplex,
+  envelope: () => Promise<Envelope>,
+  mismatches: (self: SelfReport) => Promise<string[]>,
+): Promise<HandshakeResult> {
+  try {
+    return await limited(stream, () => talk(stream, envelope, mismatches));
+  } catch (error) {
+    if (!(error instanceof TimedOut)) throw error;
+    return failed(error.message);
+  }
+}
+
+/** Only the first half: what the container sees of itself. Throws when it does not say so in time. */
+export const readSelfReport = (stream: Duplex): Promise<SelfReport> =>
+  limited(stream, async () => {
+    for await (const message of messagesOf(stream)) if (message.lading === 'ready') return message.self;
+    throw new Error('the container ended without a word');
+  });

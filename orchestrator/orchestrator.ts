@@ -15,6 +15,7 @@ import { startHealthServer } from './health.ts';
 import { listenForJobs } from './listen.ts';
 import { makeMailer } from './mail.ts';
 import { makeMetrics } from './metrics.ts';
+import { selfTest } from './self-test.ts';
 import { startReconcile, type Reconcile } from './reconcile.ts';
 import { makeEnrolTask } from './tasks/enrol.ts';
 import { makeGrantAccessTask } from './tasks/grant-access.ts';
@@ -52,6 +53,13 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   await engine.ping();
   const image = await engine.imageId(config.jobImage);
   if (image === undefined) throw new EngineError('image_missing', `the engine has no image ${config.jobImage}`);
+  await selfTest(engine, {
+    installation: config.installation,
+    engine: config.engine.name,
+    profiles: config.profiles,
+    image,
+    egressDir: config.egressDir,
+  });
   await registerEngine(pool, config.engine.name, config.engine.slots);
 
   let reconcile: Reconcile | undefined;

@@ -136,7 +136,7 @@ export function classify(evidence: Evidence): { outcome: Outcome; detail: string
   const said = end && end.reason !== 'ok' ? `${end.reason}: ${end.detail}` : '';
   const exited = exitCode === null ? 'no exit code' : `exit ${exitCode}`;
   if (exitCode === EXIT.ok && evidence.finalized) return { outcome: 'succeeded', detail: '' };
-  if (evidence.stopReason) return { outcome: evidence.stopReason, detail: said || exited };
+  if (evidence.stopReason) return { outcome: evidence.stopReason, detail: said || evidence.failure?.detail || exited };
   if (evidence.failure) return evidence.failure;
   if (exitCode === null) return { outcome: 'engine_lost', detail: exited };
   const outcome = outcomeOfExit(exitCode, end);

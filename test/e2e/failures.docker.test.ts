@@ -90,10 +90,14 @@ test('an attempt past its deadline is stopped, and the reason is ours', async ()
 }, 120_000);
 
 test('a daemon that makes the container otherwise than asked gets no secret', async () => {
+  let lying = false;
   const proxy = await startEngineProxy(DOCKER_HOST, (chunk) =>
-    Buffer.from(chunk.toString('latin1').replace('"ReadonlyRootfs":true', '"ReadonlyRootfs":null'), 'latin1'),
+    lying
+      ? Buffer.from(chunk.toString('latin1').replace('"ReadonlyRootfs":true', '"ReadonlyRootfs":null'), 'latin1')
+      : chunk,
   );
   const lied = await startE2e({ dockerHost: proxy.dockerHost });
+  lying = true;
   try {
     await lied.putCourse('tiny');
     const order = await lied.customer.order('tiny', 'customer@shop.example');
@@ -107,6 +111,7 @@ test('a daemon that makes the container otherwise than asked gets no secret', as
     expect(first.outcome).toBe('hardening_mismatch');
     expect(first.detail).toContain('ReadonlyRootfs');
     expect(first.detail).toContain('root file system is writable');
+    await expect(lied.system.startOrchestrator('orchestrator-2')).rejects.toThrow(/SelfTestError.*ReadonlyRootfs/s);
     const attaches = proxy.sent().filter((bytes) => bytes.toString('latin1').includes('/attach?'));
     expect(attaches.length).toBeGreaterThan(0);
     expect(attaches.some((bytes) => bytes.includes('LADING1'))).toBe(false);
