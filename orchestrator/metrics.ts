@@ -41,4 +41,3 @@ export function makeMetrics() {
     },
   };
 }
-export type Metrics = ReturnType<typeof makeMetrics>;
