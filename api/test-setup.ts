@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { beginAttempt, beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
+import { beginNextAttempt, beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
 import { putCourse, type RightsRecord } from '../sql/courses.ts';
 import { registerEngine } from '../sql/engines.ts';
+import { TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
 import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
@@ -115,6 +116,27 @@ export async function placeTestOrder(api: TestApi): Promise<OrderAnswer> {
   return (await response.json()) as OrderAnswer;
 }
 
+let beginning: Promise<unknown> = Promise.resolve();
+
+/** The queue says which job is next; so jobs are let in one at a time, and those that others left wait longer. */
+function beginAttemptOf(db: Pool, jobId: string): Promise<AttemptRow> {
+  const begun = beginning.then(async () => {
+    await confirmEnrol(db, jobId);
+    await db.query(`UPDATE jobs SET next_task_at = 'infinity' WHERE state = 'enrolled' AND id <> $1`, [jobId]);
+    const attempt = await beginNextAttempt(db, {
+      engine: 'test-engine',
+      holder: 'a test',
+      leaseSeconds: 30,
+      profiles: { standard: TEST_LIMITS },
+      image: 'sha256:test',
+    });
+    if (attempt?.job_id !== jobId) throw new Error(`job ${jobId} did not begin an attempt`);
+    return attempt;
+  });
+  beginning = begun.catch(() => undefined);
+  return begun;
+}
+
 /** Takes a paid order's job through the orchestrator's own moves to a running attempt. */
 export async function runAttempt(api: TestApi, orderCode: string): Promise<AttemptRow & { job_id: string }> {
   const { rows } = await api.auditor.query<{ id: string }>(
@@ -123,19 +145,9 @@ export async function runAttempt(api: TestApi, orderCode: string): Promise<Attem
   );
   const jobId = rows[0]?.id ?? '';
   const db = api.orchestrator;
-  await registerEngine(db, 'test-engine', 100);
+  await registerEngine(db, 'test-engine', TEST_CAPACITY);
   await beginEnrol(db, jobId, 30);
-  await confirmEnrol(db, jobId);
-  const attempt = await beginAttempt(db, jobId, {
-    engine: 'test-engine',
-    holder: 'a test',
-    leaseSeconds: 30,
-    profile: 'standard',
-    limits: {},
-    image: 'sha256:test',
-    deadlineSeconds: 600,
-  });
-  if (attempt === undefined) throw new Error(`job ${jobId} of ${orderCode} did not begin an attempt`);
+  const attempt = await beginAttemptOf(db, jobId);
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   await recordContainer(db, lease, `container-of-${attempt.id}`);
   const running = await beginRunning(db, lease);

@@ -22,6 +22,15 @@ const environment = z.object({
   INSTALLATION: name,
   ENGINE_NAME: name,
   ENGINE_SLOTS: z.coerce.number().pipe(z.int().min(0).max(1000)),
+  /** Launches at once on the engine; a daemon on two cores does not start more than four any faster. */
+  ENGINE_LAUNCHES: z.coerce.number().pipe(z.int().min(1).max(100)).default(4),
+  /** Memory for attempts on the engine; by default four fifths of what the engine has. */
+  ENGINE_MEMORY_MIB: z.coerce.number().pipe(z.int().min(64)).optional(),
+  /** Nothing is started while less than this is free at DISK_PATH. */
+  DISK_FLOOR_MIB: z.coerce.number().pipe(z.int().min(0)).default(1024),
+  DISK_PATH: z.string().startsWith('/').default('/'),
+  /** Containers kept started ahead by this orchestrator. */
+  STANDBY: z.coerce.number().pipe(z.int().min(0).max(50)).default(1),
   DOCKER_HOST: z.url({ protocol: /^(unix|tcp|http)$/ }).default('unix:///var/run/docker.sock'),
   JOB_IMAGE: z.string().regex(/(^|@)sha256:[0-9a-f]{64}$/, 'an image id or a digest, never a tag'),
   EGRESS_DIR: z.string().startsWith('/'),
@@ -45,6 +54,7 @@ const environment = z.object({
   TASK_CONCURRENCY: z.coerce.number().pipe(z.int().min(1).max(64)).default(8),
 });
 
+const MIB = 1024 * 1024;
 const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
 
 /** Parses the environment into the orchestrator's configuration. Throws ConfigError with one line for each problem. */
@@ -61,7 +71,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     logLevel: values.LOG_LEVEL,
     databaseUrl: values.DATABASE_URL,
     installation: values.INSTALLATION,
-    engine: { name: values.ENGINE_NAME, slots: values.ENGINE_SLOTS, dockerHost: values.DOCKER_HOST },
+    engine: {
+      name: values.ENGINE_NAME,
+      slots: values.ENGINE_SLOTS,
+      launchesMax: values.ENGINE_LAUNCHES,
+      memoryBytes: values.ENGINE_MEMORY_MIB === undefined ? undefined : values.ENGINE_MEMORY_MIB * MIB,
+      diskFloorBytes: values.DISK_FLOOR_MIB * MIB,
+      diskPath: values.DISK_PATH,
+      dockerHost: values.DOCKER_HOST,
+    },
+    standby: values.STANDBY,
     jobImage: values.JOB_IMAGE,
     egressDir: values.EGRESS_DIR,
     egressKey: values.EGRESS_KEY,

@@ -11,6 +11,8 @@ export const LABEL = {
   job: 'vn.lading.job',
   attempt: 'vn.lading.attempt',
   attemptNumber: 'vn.lading.attempt-number',
+  /** On containers made ahead: the orchestrator they wait for. */
+  standby: 'vn.lading.standby',
   profile: 'vn.lading.profile',
 } as const;
 
@@ -21,14 +23,28 @@ const SECRETS_BYTES = 1024 * 1024;
 /** How far Node's heap may grow; the rest of the memory limit is for buffers, threads and code. */
 const HEAP_SHARE = 0.5;
 
+/** What a container is made for: one attempt, or to wait for one. */
+export type ContainerUse =
+  { jobId: string; attemptId: string; attemptNumber: number } | { standbyOf: string; id: string };
+
+const nameOf = (installation: string, use: ContainerUse): string =>
+  'standbyOf' in use ? `lading-${installation}-standby-${use.id}` : `lading-${installation}-${use.attemptId}`;
+
+const labelsOf = (use: ContainerUse): Record<string, string> =>
+  'standbyOf' in use
+    ? { [LABEL.standby]: use.standbyOf }
+    : {
+        [LABEL.job]: use.jobId,
+        [LABEL.attempt]: use.attemptId,
+        [LABEL.attemptNumber]: String(use.attemptNumber),
+      };
+
 export type ContainerSpec = ReturnType<typeof containerSpec>;
 
 export function containerSpec(options: {
   installation: string;
   engine: string;
-  jobId: string;
-  attemptId: string;
-  attemptNumber: number;
+  use: ContainerUse;
   profile: string;
   limits: Limits;
   /** Image id or repository digest, never a tag. */
@@ -40,7 +56,7 @@ export function containerSpec(options: {
   const owned = `uid=${JOB_UID},gid=${JOB_UID}`;
   const heapMib = Math.floor((limits.memoryBytes * HEAP_SHARE) / (1024 * 1024));
   return {
-    name: `lading-${options.installation}-${options.attemptId}`,
+    name: nameOf(options.installation, options.use),
     body: {
       Image: options.image,
       User: `${JOB_UID}:${JOB_UID}`,
@@ -49,10 +65,8 @@ export function containerSpec(options: {
       Labels: {
         [LABEL.installation]: options.installation,
         [LABEL.engine]: options.engine,
-        [LABEL.job]: options.jobId,
-        [LABEL.attempt]: options.attemptId,
-        [LABEL.attemptNumber]: String(options.attemptNumber),
         [LABEL.profile]: options.profile,
+        ...labelsOf(options.use),
       },
       OpenStdin: true,
       StdinOnce: true,

@@ -1,18 +1,29 @@
 /**
- * The talk over a fresh container's stdio: it says `ready` with a nonce and what it sees of itself, we compare, send
- * the envelope, and it says `accepted`. No secret leaves us before the comparison held.
+ * The talk over a fresh container's stdio: it says `ready` with a nonce and what it sees of itself; we compare, send
+ * the envelope, and it says `accepted`. No secret leaves us before the comparison held. Between the two halves a
+ * container may wait for hours: that is a standby.
  */
 import type { Duplex } from 'node:stream';
 import { encodeEnvelope, type Envelope } from '../job-image/contract/envelope.ts';
-import { parseJobMessage, type JobMessage, type SelfReport } from '../job-image/contract/messages.ts';
+import { parseJobMessage, type JobMessage } from '../job-image/contract/messages.ts';
 import { demux } from './engine/demux.ts';
+import type { Engine } from './engine/engine.ts';
+import type { ContainerSpec } from './container-spec.ts';
+import { hardeningMismatches, type InspectedContainer } from './hardening.ts';
 
 const HANDSHAKE_LIMIT_MS = 20_000;
 /** What a container may say before it has its envelope. */
 const PRELUDE_MAX_BYTES = 64 * 1024;
 
-export type HandshakeResult =
-  { ok: true } | { ok: false; reason: 'hardening_mismatch' | 'handshake_failed'; detail: string };
+/** Started, compared, and blocked on stdin: nothing but the envelope is missing. */
+export type WaitingContainer = {
+  id: string;
+  nonce: string;
+  stdio: Duplex;
+  messages: AsyncGenerator<JobMessage>;
+};
+
+export type Refusal = { ok: false; reason: 'hardening_mismatch' | 'handshake_failed'; detail: string };
 
 /** Job messages on stdout until the stream ends; everything else is left to the log. */
 async function* messagesOf(stream: Duplex): AsyncGenerator<JobMessage> {
@@ -20,8 +31,7 @@ async function* messagesOf(stream: Duplex): AsyncGenerator<JobMessage> {
   let bytes = 0;
   for await (const frame of demux(stream)) {
     bytes += frame.payload.length;
-    if (bytes > PRELUDE_MAX_BYTES)
-      throw new Error(`more than ${PRELUDE_MAX_BYTES} bytes before the envelope was accepted`);
+    if (bytes > PRELUDE_MAX_BYTES) throw new Error(`more than ${PRELUDE_MAX_BYTES} bytes before the envelope`);
     if (frame.stream === 'stderr') continue;
     text += frame.payload.toString('utf8');
     const lines = text.split('\n');
@@ -33,63 +43,67 @@ async function* messagesOf(stream: Duplex): AsyncGenerator<JobMessage> {
   }
 }
 
-const failed = (detail: string): HandshakeResult => ({ ok: false, reason: 'handshake_failed', detail });
+const refused = (detail: string): Refusal => ({ ok: false, reason: 'handshake_failed', detail });
 
-async function talk(
-  stream: Duplex,
-  envelope: () => Promise<Envelope>,
-  mismatches: (self: SelfReport) => Promise<string[]>,
-): Promise<HandshakeResult> {
-  let sentFor: string | undefined;
-  for await (const message of messagesOf(stream)) {
-    if (message.lading === 'ready' && sentFor === undefined) {
-      const wrong = await mismatches(message.self);
-      if (wrong.length > 0) return { ok: false, reason: 'hardening_mismatch', detail: wrong.join('; ') };
-      const content = await envelope();
-      stream.write(encodeEnvelope(content, message.nonce));
-      sentFor = content.attemptId;
-    } else if (message.lading === 'accepted' && message.attemptId === sentFor) return { ok: true };
-    else if (message.lading === 'end') return failed(`${message.reason}: ${message.detail}`);
-  }
-  return failed('the container ended before it accepted its envelope');
-}
-
-class TimedOut extends Error {}
-
-/** Gives `work` a limit; the stream is destroyed in any case: from here on the log is the only reader. */
-async function limited<T>(stream: Duplex, work: () => Promise<T>): Promise<T> {
+/** The next message, or in words why there is none. A container that stays silent has its stream destroyed. */
+async function nextMessage(stdio: Duplex, messages: AsyncGenerator<JobMessage>): Promise<JobMessage | string> {
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    stream.destroy();
+    stdio.destroy();
   }, HANDSHAKE_LIMIT_MS);
   try {
-    return await work();
+    const { value, done } = await messages.next();
+    if (done) return timedOut ? `no answer within ${HANDSHAKE_LIMIT_MS} ms` : 'the container ended without a word';
+    return value.lading === 'end' ? `${value.reason}: ${value.detail}` : value;
   } catch (error) {
-    throw timedOut ? new TimedOut(`no answer within ${HANDSHAKE_LIMIT_MS} ms`, { cause: error }) : error;
+    if (timedOut) return `no answer within ${HANDSHAKE_LIMIT_MS} ms`;
+    return error instanceof Error ? error.message : String(error);
   } finally {
     clearTimeout(timer);
-    stream.destroy();
   }
 }
 
-/** The whole talk. A container that says nothing, or the wrong thing, is an answer; a broken stream throws. */
-export async function handshake(
-  stream: Duplex,
-  envelope: () => Promise<Envelope>,
-  mismatches: (self: SelfReport) => Promise<string[]>,
-): Promise<HandshakeResult> {
+/** Starts a created container and brings it to where it waits for its envelope. Throws EngineError. */
+export async function openContainer(
+  engine: Engine,
+  spec: ContainerSpec,
+  id: string,
+): Promise<{ ok: true; waiting: WaitingContainer } | Refusal> {
+  const stdio = await engine.attach(id);
+  // A stream that breaks while nobody reads is found by the next read.
+  stdio.on('error', () => undefined);
+  const messages = messagesOf(stdio);
+  const give = (refusal: Refusal): Refusal => {
+    stdio.destroy();
+    return refusal;
+  };
   try {
-    return await limited(stream, () => talk(stream, envelope, mismatches));
+    await engine.start(id);
   } catch (error) {
-    if (!(error instanceof TimedOut)) throw error;
-    return failed(error.message);
+    stdio.destroy();
+    throw error;
   }
+  const said = await nextMessage(stdio, messages);
+  if (typeof said === 'string') return give(refused(said));
+  if (said.lading !== 'ready') return give(refused(`said ${said.lading} before ready`));
+  const seen = await engine.inspect(id);
+  if (!seen) return give(refused('the container is gone'));
+  const wrong = hardeningMismatches(spec, seen.raw as InspectedContainer, said.self);
+  if (wrong.length > 0) return give({ ok: false, reason: 'hardening_mismatch', detail: wrong.join('; ') });
+  return { ok: true, waiting: { id, nonce: said.nonce, stdio, messages } };
 }
 
-/** Only the first half: what the container sees of itself. Throws when it does not say so in time. */
-export const readSelfReport = (stream: Duplex): Promise<SelfReport> =>
-  limited(stream, async () => {
-    for await (const message of messagesOf(stream)) if (message.lading === 'ready') return message.self;
-    throw new Error('the container ended without a word');
-  });
+/** Hands the envelope over. The stream is destroyed in any case: from here on the log is the only reader. */
+export async function handOver(waiting: WaitingContainer, envelope: Envelope): Promise<{ ok: true } | Refusal> {
+  try {
+    waiting.stdio.write(encodeEnvelope(envelope, waiting.nonce));
+    const said = await nextMessage(waiting.stdio, waiting.messages);
+    if (typeof said === 'string') return refused(said);
+    return said.lading === 'accepted' && said.attemptId === envelope.attemptId
+      ? { ok: true }
+      : refused(`said ${said.lading} instead of accepted`);
+  } finally {
+    waiting.stdio.destroy();
+  }
+}

@@ -9,9 +9,7 @@ if (!limits) throw new Error('no standard profile');
 const spec = containerSpec({
   installation: 'test',
   engine: 'local',
-  jobId: 'job',
-  attemptId: 'attempt',
-  attemptNumber: 1,
+  use: { jobId: 'job', attemptId: 'attempt', attemptNumber: 1 },
   profile: 'standard',
   limits,
   image: `sha256:${'0'.repeat(64)}`,

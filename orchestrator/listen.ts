@@ -5,11 +5,16 @@ import type { Logger } from 'pino';
 const CHANNEL = 'lading_jobs';
 const RECONNECT_MIN_MS = 250;
 const RECONNECT_MAX_MS = 10_000;
-const KEEP_ALIVE_AFTER_MS = 5_000;
+/** Then ten probes a second apart: a dead connection is found within 15 s. */
+const KEEP_ALIVE_AFTER_MS = 4_000;
 
 export type Listener = { stop: () => Promise<void> };
 
-export function listenForJobs(connectionString: string, onMoved: () => void, log: Logger): Listener {
+export function listenForJobs(
+  connectionString: string,
+  on: { moved: () => void; connected: (connected: boolean) => void },
+  log: Logger,
+): Listener {
   let client: pg.Client | undefined;
   let timer: NodeJS.Timeout | undefined;
   let failures = 0;
@@ -37,19 +42,21 @@ export function listenForJobs(connectionString: string, onMoved: () => void, log
     const lost = (error?: Error): void => {
       if (client !== next) return;
       client = undefined;
+      on.connected(false);
       if (!stopped) log.warn({ err: error }, 'listen connection lost');
       next.end().catch(() => undefined);
       reconnectLater();
     };
     next.on('error', lost);
     next.on('end', () => lost());
-    next.on('notification', onMoved);
+    next.on('notification', on.moved);
     try {
       await next.connect();
       await next.query(`LISTEN ${CHANNEL}`);
       failures = 0;
       // What was notified while nobody listened is looked for now.
-      onMoved();
+      on.connected(true);
+      on.moved();
     } catch (error) {
       lost(error instanceof Error ? error : undefined);
     }

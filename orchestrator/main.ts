@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { ConfigError } from '../config/environment.ts';
 import { readConfig } from './config.ts';
-import { startOrchestrator } from './orchestrator.ts';
+import { startOrchestrator, sweepOnce } from './orchestrator.ts';
 
 const EXIT_BAD_CONFIG = 78;
 const STOP_LIMIT_MS = 8_000;
@@ -11,6 +11,11 @@ const log = pino({ name: 'orchestrator', level: process.env['LOG_LEVEL'] ?? 'inf
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   if (process.argv.includes('--check')) return log.info('ok');
+  // `node orchestrator/main.ts sweep [--dry-run]` with the environment of the service.
+  if (process.argv[2] === 'sweep') {
+    const strays = await sweepOnce(config, log, process.argv.includes('--dry-run'));
+    return log.info({ strays }, 'swept');
+  }
   const orchestrator = await startOrchestrator(config, log);
   log.info({ url: orchestrator.url, engine: config.engine.name, slots: config.engine.slots }, 'listening');
   const signalled = new Promise<string>((resolve) => {

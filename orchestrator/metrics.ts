@@ -36,6 +36,31 @@ export function makeMetrics() {
       help: 'Writes refused because the lease had passed on',
       registers,
     }),
+    launchSeconds: new Histogram<'stage' | 'from'>({
+      name: 'launch_stage_seconds',
+      help: 'Stages of a launch: open (create, start, compare; or take a standby), hand_over (envelope to acknowledgement)',
+      labelNames: ['stage', 'from'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    launches: new Counter<'from'>({
+      name: 'launches_total',
+      help: 'Containers that got their envelope, from a standby or cold',
+      labelNames: ['from'],
+      registers,
+    }),
+    standby: new Gauge({ name: 'standby_containers', help: 'Containers that wait for an envelope', registers }),
+    quarantined: new Gauge({
+      name: 'engine_quarantined',
+      help: '1 while the engine does not answer this orchestrator',
+      registers,
+    }),
+    listenUp: new Gauge({ name: 'listen_connected', help: '1 while the LISTEN connection stands', registers }),
+    reconcilePasses: new Counter({
+      name: 'reconcile_passes_total',
+      help: 'Reconcile passes; none while idle',
+      registers,
+    }),
     countOutcome(outcome: Outcome): void {
       this.outcomes.inc({ outcome });
     },

@@ -11,6 +11,7 @@ import type { Engine } from './engine/engine.ts';
 import { linesOf } from './logs/line.ts';
 import { LogTakenOverError, makeLogWriter } from './logs/log-writer.ts';
 import type { Mask } from './logs/masker.ts';
+import { nextBigger, type Profiles } from './profiles.ts';
 import { classify, verdictOf, type Evidence, type Outcome } from './outcome.ts';
 
 const PROGRESS_EVERY_MS = 250;
@@ -20,6 +21,7 @@ export type SettleDeps = {
   pool: Pool;
   log: Logger;
   retryBaseSeconds: number;
+  profiles: Profiles;
   onSettled: (outcome: Outcome) => void;
   onStaleWrite: () => void;
 };
@@ -41,7 +43,11 @@ export async function settleAttempt(
     ? ({ job: 'stays' } as const)
     : verdictOf(
         result,
-        { attemptsSpent: job.attempts_spent, losses: job.losses },
+        {
+          attemptsSpent: job.attempts_spent,
+          losses: job.losses,
+          biggerProfile: job.profile === null ? nextBigger(deps.profiles, attempt.profile) : undefined,
+        },
         {
           retryBaseSeconds: deps.retryBaseSeconds,
           retryAfterSeconds: evidence.end?.retryAfterSeconds,

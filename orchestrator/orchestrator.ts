@@ -1,36 +1,37 @@
 /** Composes the orchestrator from its parts; see ARCHITECTURE.md for how they meet. */
 import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
-import { registerEngine } from '../sql/engines.ts';
-import { makePool } from '../sql/pool.ts';
+import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine } from '../sql/engines.ts';
 import { secondsFromPaidToRunning } from '../sql/jobs.ts';
+import { makePool, type Pool } from '../sql/pool.ts';
 import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
-import { EngineError } from './engine/engine.ts';
+import { EngineError, type Engine } from './engine/engine.ts';
+import { watchEngine } from './engine/watched.ts';
 import { makeFollowing } from './following.ts';
 import { makeGoogle } from './google.ts';
 import { startHealthServer } from './health.ts';
 import { listenForJobs } from './listen.ts';
 import { makeMailer } from './mail.ts';
 import { makeMetrics } from './metrics.ts';
+import { startReconcile, sweep, type Reconcile } from './reconcile.ts';
 import { selfTest } from './self-test.ts';
-import { startReconcile, type Reconcile } from './reconcile.ts';
+import { startStandby } from './standby.ts';
 import { makeEnrolTask } from './tasks/enrol.ts';
 import { makeGrantAccessTask } from './tasks/grant-access.ts';
 import { makeSendMailTask } from './tasks/send-mail.ts';
 import { makeStartAttemptTask } from './tasks/start-attempt.ts';
+import { stockTokens } from './token-stock.ts';
 import { startWorker } from './worker.ts';
 
 /** Two are pinned by graphile-worker, the rest serve tasks, observers and reconcile. */
 const POOL_SPARE_CONNECTIONS = 6;
-
-const answers = (call: Promise<unknown>): Promise<boolean> =>
-  call.then(
-    () => true,
-    () => false,
-  );
+/** What is left of the engine's memory belongs to the host's own processes. */
+const MEMORY_SHARE = 0.8;
+const STANDBY_PROFILE = 'standard';
 
 export type Orchestrator = {
   url: string;
@@ -40,19 +41,69 @@ export type Orchestrator = {
   stop: () => Promise<void>;
 };
 
-export async function startOrchestrator(config: Config, log: Logger): Promise<Orchestrator> {
-  const holder = `${config.engine.name}/${randomBytes(6).toString('hex')}`;
-  const metrics = makeMetrics();
-  const pool = makePool({
+const answers = (call: Promise<unknown>): Promise<boolean> =>
+  call.then(
+    () => true,
+    () => false,
+  );
+
+function openPool(config: Config, holder: string, log: Logger): Pool {
+  return makePool({
     connectionString: config.databaseUrl,
     applicationName: `lading orchestrator ${holder}`,
     max: config.taskConcurrency + POOL_SPARE_CONNECTIONS,
     onError: (error) => log.warn({ err: error }, 'idle database connection broke'),
   });
-  const engine = makeDockerEngine(config.engine.dockerHost);
+}
+
+async function requireImage(engine: Engine, reference: string): Promise<string> {
+  const image = await engine.imageId(reference);
+  if (image === undefined) throw new EngineError('image_missing', `the engine has no image ${reference}`);
+  return image;
+}
+
+async function freeBytesAt(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
+}
+
+/** Lists (and without `dryRun` removes) the containers of this engine that nobody owns; answers their ids. */
+export async function sweepOnce(config: Config, log: Logger, dryRun: boolean): Promise<string[]> {
+  const pool = openPool(config, 'sweep', log);
+  try {
+    const engine = makeDockerEngine(config.engine.dockerHost);
+    return await sweep(
+      { pool, engine, engineName: config.engine.name, installation: config.installation, log },
+      { dryRun },
+    );
+  } finally {
+    await pool.end();
+  }
+}
+
+export async function startOrchestrator(config: Config, log: Logger): Promise<Orchestrator> {
+  const holder = `${config.engine.name}/${randomBytes(6).toString('hex')}`;
+  const metrics = makeMetrics();
+  const pool = openPool(config, holder, log);
+  let reconcile: Reconcile | undefined;
+  const onChange = (): void => reconcile?.kick();
+  const note = (what: string, work: Promise<unknown>): void =>
+    void work.catch((error: unknown) => log.warn({ err: error }, what));
+
+  const engine = watchEngine(makeDockerEngine(config.engine.dockerHost), {
+    onSilent: (reason) => {
+      metrics.quarantined.set(1);
+      log.error({ engine: config.engine.name, reason }, 'engine does not answer, quarantined');
+      note('quarantine not written', quarantineEngine(pool, config.engine.name, reason));
+    },
+    onAnswering: () => {
+      metrics.quarantined.set(0);
+      log.info({ engine: config.engine.name }, 'engine answers again');
+      note('quarantine not lifted', releaseEngine(pool, config.engine.name).then(onChange));
+    },
+  });
   await engine.ping();
-  const image = await engine.imageId(config.jobImage);
-  if (image === undefined) throw new EngineError('image_missing', `the engine has no image ${config.jobImage}`);
+  const image = await requireImage(engine, config.jobImage);
   await selfTest(engine, {
     installation: config.installation,
     engine: config.engine.name,
@@ -60,14 +111,21 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     image,
     egressDir: config.egressDir,
   });
-  await registerEngine(pool, config.engine.name, config.engine.slots);
+  await registerEngine(pool, config.engine.name, {
+    slots: config.engine.slots,
+    launchesMax: config.engine.launchesMax,
+    memoryBytes: config.engine.memoryBytes ?? Math.floor((await engine.memoryBytes()) * MEMORY_SHARE),
+    diskFloorBytes: config.engine.diskFloorBytes,
+  });
+  const diskFreeBytes = (): Promise<number> => freeBytesAt(config.engine.diskPath);
+  await recordDiskFree(pool, config.engine.name, await diskFreeBytes());
+  await releaseEngine(pool, config.engine.name);
 
-  let reconcile: Reconcile | undefined;
-  const onChange = (): void => reconcile?.kick();
   const settling = {
     pool,
     log,
     retryBaseSeconds: config.retryBaseSeconds,
+    profiles: config.profiles,
     onSettled: metrics.countOutcome.bind(metrics),
     onStaleWrite: () => metrics.staleWrites.inc(),
   };
@@ -77,6 +135,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   });
   const launching = new Set<string>();
   const google = makeGoogle(config.google);
+  const tokens = stockTokens(google.mintToken, config.standby);
   const shared = {
     ...settling,
     engine,
@@ -84,33 +143,44 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     installation: config.installation,
     holder,
     leaseSeconds: config.leaseSeconds,
+    image,
+    egressDir: config.egressDir,
+    providerTokens: config.providerTokens,
     following,
     launching,
     onChange,
   };
+  const standard = config.profiles.get(STANDBY_PROFILE);
+  if (!standard) throw new Error(`no profile ${STANDBY_PROFILE}`);
+  const standby = startStandby({
+    ...shared,
+    size: config.standby,
+    profile: STANDBY_PROFILE,
+    limits: standard,
+    onChange: (size) => metrics.standby.set(size),
+  });
 
   const tasks = {
-    enrol: makeEnrolTask({ ...shared, providerTokens: config.providerTokens }),
+    enrol: makeEnrolTask(shared),
     'start-attempt': makeStartAttemptTask({
       ...shared,
-      profiles: config.profiles,
-      image,
-      egressDir: config.egressDir,
+      standby,
       egressKey: config.egressKey,
       masterKey: config.masterKey,
-      google,
       googleApiUrl: config.google.apiUrl,
       driveParentFolderId: config.google.parentFolderId,
-      providerTokens: config.providerTokens,
       extraCaPem: config.extraCaPem,
-      onRunning: (attempt) => {
+      takeToken: tokens.take,
+      onStage: (stage, from, seconds) => metrics.launchSeconds.observe({ stage, from }, seconds),
+      onRunning: (attempt, from) => {
         metrics.attemptsStarted.inc();
+        metrics.launches.inc({ from });
         metrics.following.set(following.count());
         if (attempt.n > 1) return;
-        secondsFromPaidToRunning(pool, attempt.id).then(
+        const measured = secondsFromPaidToRunning(pool, attempt.id).then(
           (seconds) => seconds !== undefined && metrics.queueWait.observe(seconds),
-          (error: unknown) => log.warn({ err: error }, 'queue wait not measured'),
         );
+        note('queue wait not measured', measured);
       },
     }),
     'grant-access': makeGrantAccessTask({ ...shared, google }),
@@ -120,9 +190,18 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     }),
   };
 
-  const worker = await startWorker(pool, tasks, config.taskConcurrency, log);
-  reconcile = startReconcile({ ...shared, onAdopted: (count) => metrics.adopted.inc(count) });
-  const listener = listenForJobs(config.databaseUrl, onChange, log);
+  const worker = await startWorker(pool, tasks, config.taskConcurrency, log, onChange);
+  reconcile = startReconcile({
+    ...shared,
+    diskFreeBytes,
+    onAdopted: (count) => metrics.adopted.inc(count),
+    onPass: () => metrics.reconcilePasses.inc(),
+  });
+  const listener = listenForJobs(
+    config.databaseUrl,
+    { moved: onChange, connected: (connected) => metrics.listenUp.set(connected ? 1 : 0) },
+    log,
+  );
   const health = await startHealthServer({
     ...config.http,
     registry: metrics.registry,
@@ -136,8 +215,14 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
       await worker.stop();
       await listener.stop();
       await reconcile.stop();
-      await following.stop();
+      await Promise.all([following.stop(), standby.stop()]);
+      tokens.stop();
       await releaseLeases(pool, holder);
+      // What a sibling that was killed left behind would else stay until the next job.
+      await sweep({ ...shared, engine }, { dryRun: false }).catch((error: unknown) =>
+        log.warn({ err: error }, 'not swept'),
+      );
+      engine.stopWatching();
       await new Promise((resolve) => health.close(resolve));
       await pool.end();
     },

@@ -86,8 +86,11 @@ describe('outcome from evidence', () => {
 
 describe('what happens next', () => {
   const now = { retryBaseSeconds: 30, retryAfterSeconds: undefined, random: 0.5 };
-  const after = (outcome: Outcome, job = { attemptsSpent: 0, losses: 0 }, options = now) =>
-    verdictOf({ outcome, detail: 'why' }, job, options);
+  const after = (
+    outcome: Outcome,
+    job: Parameters<typeof verdictOf>[1] = { attemptsSpent: 0, losses: 0 },
+    options = now,
+  ) => verdictOf({ outcome, detail: 'why' }, job, options);
 
   test('a temporary failure is tried again, later each time, and three make a dead letter with the last cause', () => {
     expect(after('app_temporary')).toEqual({ job: 'retries', spendsAttempt: true, delaySeconds: 15 });
@@ -127,6 +130,12 @@ describe('what happens next', () => {
       reason: 'infrastructure',
       spendsAttempt: false,
     });
+  });
+
+  test('out of memory: once more under the bigger profile, then an operator is needed', () => {
+    const small = { attemptsSpent: 0, losses: 0, biggerProfile: 'large' };
+    expect(after('oom', small)).toMatchObject({ job: 'retries', profile: 'large', spendsAttempt: true });
+    expect(after('oom', { attemptsSpent: 1, losses: 0 })).toMatchObject({ job: 'dies', reason: 'oom' });
   });
 
   test('every outcome leads somewhere within the budgets', () => {

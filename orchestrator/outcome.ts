@@ -155,16 +155,19 @@ const LOSS_DELAY_SECONDS = 1;
 export const backoffSeconds = (baseSeconds: number, n: number, maxSeconds: number, random: number): number =>
   random * Math.min(maxSeconds, baseSeconds * 2 ** n);
 
-/** What becomes of the job after this outcome. */
+/** What becomes of the job after this outcome. `biggerProfile` is set while a bigger one is there and was not tried. */
 export function verdictOf(
   result: { outcome: Outcome; detail: string },
-  job: { attemptsSpent: number; losses: number },
+  job: { attemptsSpent: number; losses: number; biggerProfile?: string | undefined },
   options: { retryBaseSeconds: number; retryAfterSeconds: number | undefined; random: number },
 ): Verdict {
   const { charge } = OUTCOMES[result.outcome];
   const lastWords = result.detail ? `${result.outcome}: ${result.detail}` : result.outcome;
   if (charge === 'none') return { job: 'stays' };
   if (charge === 'permanent') return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: lastWords };
+  // More memory helps once; a job that needs more than that needs an operator.
+  if (result.outcome === 'oom' && !job.biggerProfile)
+    return { job: 'dies', spendsAttempt: true, reason: 'oom', detail: lastWords };
   if (charge === 'attempt') {
     const spent = job.attemptsSpent + 1;
     if (spent >= ATTEMPTS_MAX)
@@ -178,6 +181,7 @@ export function verdictOf(
     return {
       job: 'retries',
       spendsAttempt: true,
+      ...(result.outcome === 'oom' && job.biggerProfile ? { profile: job.biggerProfile } : {}),
       delaySeconds: Math.max(delay, Math.min(options.retryAfterSeconds ?? 0, RETRY_DELAY_MAX_SECONDS)),
     };
   }

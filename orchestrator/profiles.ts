@@ -31,9 +31,20 @@ const STANDARD: Limits = {
   parallelFiles: 4,
 };
 
-/** The built-in profile with what the operator adds or changes. Throws ZodError with the field at fault. */
+const BUILT_IN: Readonly<Record<string, Partial<Limits>>> = { standard: {}, large: { memoryBytes: 1024 * MIB } };
+
+/** The built-in profiles with what the operator adds or changes. Throws ZodError with the field at fault. */
 export function makeProfiles(configured: unknown): Profiles {
   const own = z.record(z.string().regex(/^[a-z0-9-]{1,64}$/), limitsSchema.partial()).parse(configured);
-  const names = new Set(['standard', ...Object.keys(own)]);
-  return new Map([...names].map((name) => [name, limitsSchema.parse({ ...STANDARD, ...own[name] })]));
+  const names = new Set([...Object.keys(BUILT_IN), ...Object.keys(own)]);
+  return new Map(
+    [...names].map((name) => [name, limitsSchema.parse({ ...STANDARD, ...BUILT_IN[name], ...own[name] })]),
+  );
+}
+
+/** The profile with the next more memory, for a job that ran out of it; undefined when there is none. */
+export function nextBigger(profiles: Profiles, name: string): string | undefined {
+  const now = profiles.get(name)?.memoryBytes ?? Number.POSITIVE_INFINITY;
+  const bigger = [...profiles].filter(([, limits]) => limits.memoryBytes > now);
+  return bigger.toSorted(([, a], [, b]) => a.memoryBytes - b.memoryBytes)[0]?.[0];
 }

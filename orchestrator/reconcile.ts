@@ -6,8 +6,8 @@
  * job, or our own timer for the next due step, starts the next pass.
  */
 import type { Logger } from 'pino';
-import { adoptExpired, openContainers, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
-import { freeSlots } from '../sql/engines.ts';
+import { adoptExpired, openOnEngine, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
+import { freeSlots, recordDiskFree } from '../sql/engines.ts';
 import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { enqueueTask, type TaskName } from '../sql/tasks.ts';
@@ -33,7 +33,10 @@ export type ReconcileDeps = SettleDeps & {
   leaseSeconds: number;
   following: Following;
   launching: ReadonlySet<string>;
+  /** Free bytes where the engine keeps its containers. */
+  diskFreeBytes: () => Promise<number>;
   onAdopted: (count: number) => void;
+  onPass: () => void;
 };
 
 export type Reconcile = {
@@ -55,6 +58,7 @@ async function queueDueTasks(deps: ReconcileDeps): Promise<void> {
 async function giveUp(deps: ReconcileDeps, attempt: AttemptRow): Promise<void> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   const mine = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.attempt]: attempt.id });
+  if (attempt.container_id) await deps.engine.remove(attempt.container_id);
   for (const container of mine) await deps.engine.remove(container.id);
   const failure = {
     outcome: 'orchestrator_lost',
@@ -63,11 +67,12 @@ async function giveUp(deps: ReconcileDeps, attempt: AttemptRow): Promise<void> {
   await settleAttempt(deps, lease, { exitCode: null, oomKilled: false, end: undefined, failure });
 }
 
-async function stopOverdue(deps: ReconcileDeps, attempt: AttemptRow, stopping: Set<string>): Promise<void> {
+async function stopContainer(deps: ReconcileDeps, attempt: AttemptRow, stopping: Set<string>): Promise<void> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
-  if (!attempt.container_id || !(await recordStop(deps.pool, lease, 'deadline'))) return;
+  const recorded = await recordStop(deps.pool, lease, attempt.stop_reason ?? 'deadline');
+  if (!attempt.container_id || !recorded) return;
   stopping.add(attempt.id);
-  deps.log.warn({ job: attempt.job_id, attempt: attempt.id }, 'deadline passed, stopping');
+  deps.log.warn({ job: attempt.job_id, attempt: attempt.id, reason: recorded.stop_reason }, 'stopping a container');
   // Not awaited: the grace would hold up the pass. The next pass tries again if the engine refused.
   deps.engine
     .stop(attempt.container_id, attempt.limits.graceSeconds)
@@ -93,19 +98,31 @@ async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise
     if (repair === 'follow' && attempt.container_id)
       deps.following.follow(attempt, attempt.container_id, makeMasker([]));
     if (repair === 'give_up') await giveUp(deps, attempt);
-    if (repair === 'stop') await stopOverdue(deps, attempt, stopping);
+    if (repair === 'stop') await stopContainer(deps, attempt, stopping);
   }
 }
 
-async function sweep(deps: ReconcileDeps): Promise<void> {
+/** The strays of this engine. Answers what was, or with `dryRun` would be, removed. */
+export async function sweep(
+  deps: Pick<ReconcileDeps, 'pool' | 'engine' | 'engineName' | 'installation' | 'log'>,
+  options: { dryRun: boolean; minAgeSeconds?: number },
+): Promise<string[]> {
   const listed = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.engine]: deps.engineName });
-  const found = listed.map((one) => ({ ...one, attempt: one.labels[LABEL.attempt] }));
-  const ids = found.flatMap(({ attempt }) => attempt ?? []);
-  const open = await openContainers(deps.pool, ids);
-  for (const id of strays(found, open, Date.now() / 1000, STRAY_MIN_AGE_SECONDS)) {
-    deps.log.warn({ container: id }, 'removing a stray container');
-    await deps.engine.remove(id);
+  // Asked after the listing: an attempt that is open by then owns its container.
+  const open = await openOnEngine(deps.pool, deps.engineName);
+  const found = listed.map(({ id, createdAtSeconds, state, labels }) => ({
+    id,
+    createdAtSeconds,
+    state,
+    attempt: labels[LABEL.attempt],
+    standby: labels[LABEL.standby] !== undefined,
+  }));
+  const unowned = strays(found, open, Date.now() / 1000, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
+  for (const id of unowned) {
+    deps.log.warn({ container: id, dryRun: options.dryRun }, 'stray container');
+    if (!options.dryRun) await deps.engine.remove(id);
   }
+  return unowned;
 }
 
 export function startReconcile(deps: ReconcileDeps): Reconcile {
@@ -119,9 +136,11 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
   async function pass(): Promise<void> {
     await lookAfterOwn(deps, stopping);
     await queueDueTasks(deps);
+    deps.onPass();
     if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = Date.now();
-      await sweep(deps);
+      await recordDiskFree(deps.pool, deps.engineName, await deps.diskFreeBytes());
+      await sweep(deps, { dryRun: false });
     }
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { repairOf, strays, type Repair } from './repairs.ts';
 
 const here = { followed: false, launching: false, stopping: false };
-const attempt = { state: 'running' as const, container_id: 'c', overdue: false };
+const attempt = { state: 'running' as const, container_id: 'c', stop_reason: null, overdue: false };
 
 describe('what to do about an attempt we hold', () => {
   test.each<[string, Parameters<typeof repairOf>[0], Partial<typeof here>, Repair]>([
@@ -25,12 +25,25 @@ describe('what to do about an attempt we hold', () => {
   });
 });
 
-test('strays are old containers of ours whose attempt is not open, and no others', () => {
+test('strays are old containers of ours that no open attempt owns, and no others', () => {
+  const one = { createdAtSeconds: 0, state: 'running', attempt: undefined, standby: false };
   const containers = [
-    { id: 'open', createdAtSeconds: 0, attempt: 'a' },
-    { id: 'settled', createdAtSeconds: 0, attempt: 'b' },
-    { id: 'young', createdAtSeconds: 990, attempt: 'c' },
-    { id: 'unlabelled', createdAtSeconds: 0, attempt: undefined },
+    { ...one, id: 'open by attempt', attempt: 'a' },
+    { ...one, id: 'open by container', standby: true },
+    { ...one, id: 'settled', attempt: 'b' },
+    { ...one, id: 'young', createdAtSeconds: 990, attempt: 'c' },
+    { ...one, id: 'unlabelled' },
+    { ...one, id: 'waiting standby', standby: true },
+    { ...one, id: 'orphaned standby', standby: true, state: 'exited' },
+    { ...one, id: 'young orphaned standby', createdAtSeconds: 999, standby: true, state: 'exited' },
+    { ...one, id: 'standby never started', standby: true, state: 'created' },
   ];
-  expect(strays(containers, new Set(['a']), 1_000, 120)).toEqual(['settled', 'unlabelled']);
+  const open = { attempts: new Set(['a']), containers: new Set(['open by container']) };
+  expect(strays(containers, open, 1_000, 120)).toEqual([
+    'settled',
+    'unlabelled',
+    'orphaned standby',
+    'young orphaned standby',
+    'standby never started',
+  ]);
 });

@@ -6,8 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { containerSpec } from './container-spec.ts';
 import type { Engine } from './engine/engine.ts';
-import { readSelfReport } from './handshake.ts';
-import { hardeningMismatches, type InspectedContainer } from './hardening.ts';
+import { openContainer } from './handshake.ts';
 import type { Limits, Profiles } from './profiles.ts';
 
 export class SelfTestError extends Error {
@@ -17,15 +16,11 @@ export class SelfTestError extends Error {
 type Options = { installation: string; engine: string; image: string; egressDir: string };
 
 async function testProfile(engine: Engine, options: Options, profile: string, limits: Limits): Promise<void> {
-  const attemptId = randomUUID();
-  const spec = containerSpec({ ...options, jobId: attemptId, attemptId, attemptNumber: 1, profile, limits });
+  const spec = containerSpec({ ...options, use: { standbyOf: 'self-test', id: randomUUID() }, profile, limits });
   try {
-    const id = await engine.create(spec);
-    const stdio = await engine.attach(id);
-    const [self] = await Promise.all([readSelfReport(stdio), engine.start(id)]);
-    const seen = await engine.inspect(id);
-    const wrong = hardeningMismatches(spec, seen?.raw as InspectedContainer, self);
-    if (wrong.length > 0) throw new SelfTestError(`engine ${options.engine}, profile ${profile}: ${wrong.join('; ')}`);
+    const opened = await openContainer(engine, spec, await engine.create(spec));
+    if (!opened.ok) throw new SelfTestError(`engine ${options.engine}, profile ${profile}: ${opened.detail}`);
+    opened.waiting.stdio.destroy();
   } finally {
     await engine.remove(spec.name);
   }

@@ -13,11 +13,17 @@ const payloadSchema = z.object({ jobId: z.uuid() });
 
 export type Tasks = Readonly<Record<TaskName, (jobId: string) => Promise<void>>>;
 
-export function startWorker(pool: Pool, tasks: Tasks, concurrency: number, log: Logger): Promise<Runner> {
+export async function startWorker(
+  pool: Pool,
+  tasks: Tasks,
+  concurrency: number,
+  log: Logger,
+  onListening: () => void,
+): Promise<Runner> {
   const taskList: TaskList = Object.fromEntries(
     Object.entries(tasks).map(([name, task]) => [name, (payload: unknown) => task(payloadSchema.parse(payload).jobId)]),
   );
-  return run({
+  const runner = await run({
     pgPool: pool,
     taskList,
     concurrency,
@@ -27,6 +33,17 @@ export function startWorker(pool: Pool, tasks: Tasks, concurrency: number, log: 
       if (level === 'error') log.error({ worker: message }, 'task queue');
       else if (level === 'warning') log.warn({ worker: message }, 'task queue');
     }),
-    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+    preset: {
+      worker: {
+        completeJobBatchDelay: 0,
+        failJobBatchDelay: 0,
+        // Looks for locks of dead workers; ours are made up for by reconcile.
+        minResetLockedInterval: POLL_EVERY_MS,
+        maxResetLockedInterval: POLL_EVERY_MS,
+      },
+    },
   });
+  // After its LISTEN came back it does not look for what it missed; reconcile does.
+  runner.events.on('pool:listen:success', onListening);
+  return runner;
 }

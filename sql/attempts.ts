@@ -12,7 +12,7 @@ export type AttemptRow = {
   state: AttemptState;
   engine: string;
   profile: string;
-  limits: { graceSeconds: number };
+  limits: { graceSeconds: number; memoryBytes: number };
   image: string;
   container_id: string | null;
   lease_holder: string;
@@ -28,48 +28,59 @@ const COLUMNS = `id, job_id, n, state, engine, profile, limits, image, container
 /** What names an attempt and who writes: the row's id and the epoch under which the writer holds it. */
 export type Lease = { attemptId: string; epoch: number };
 
+/** The attempt that was begun, with all that starting it needs to know. */
+export type BegunAttempt = AttemptRow & {
+  course_id: string;
+  course_title: string;
+  course_source: unknown;
+  order_code: string;
+};
+
 /**
- * Takes a free slot of the engine, moves the job and writes the attempt's row, all or nothing. Undefined when the job
- * is not waiting any more, not due, or the engine has no free slot.
+ * The next job in the queue's order that is due gets a slot: engine, job and attempt are written together or not at
+ * all. Undefined when nothing waits, or the engine has no slot, no memory, no disk or no place at the launch gate left,
+ * or is in quarantine. `profiles` maps a profile's name to its limits; a job of another profile is left to others.
  */
-export const beginAttempt = (
+export const beginNextAttempt = (
   db: Database,
-  jobId: string,
   attempt: {
     engine: string;
     holder: string;
     leaseSeconds: number;
-    profile: string;
-    limits: unknown;
+    profiles: Readonly<Record<string, { memoryBytes: number; deadlineSeconds: number }>>;
     image: string;
-    deadlineSeconds: number;
   },
-): Promise<AttemptRow | undefined> =>
-  maybeOne<AttemptRow>(
+): Promise<BegunAttempt | undefined> =>
+  maybeOne<BegunAttempt>(
     db,
     `WITH job AS (
-       SELECT id FROM jobs WHERE id = $1::uuid AND state = 'enrolled' AND next_task_at <= now() FOR UPDATE
+       SELECT j.id, j.fair_tag, p.profile, $4::jsonb -> p.profile AS limits, c.id AS course_id, c.title, c.source, o.code
+       FROM jobs j JOIN courses c ON c.id = j.course_id JOIN orders o ON o.id = j.order_id
+       CROSS JOIN LATERAL (SELECT coalesce(j.profile, c.profile) AS profile) p
+       WHERE j.state = 'enrolled' AND j.next_task_at <= now() AND $4::jsonb ? p.profile
+       ORDER BY j.fair_tag, j.created_at LIMIT 1 FOR UPDATE OF j SKIP LOCKED
      ), slot AS (
-       UPDATE engines SET slots_used = slots_used + 1, updated_at = now()
-       WHERE name = $2::text AND slots_used < slots AND EXISTS (SELECT FROM job) RETURNING name
+       UPDATE engines e SET slots_used = slots_used + 1, launching = launching + 1,
+         memory_used = memory_used + (job.limits ->> 'memoryBytes')::bigint, updated_at = now()
+       FROM job
+       WHERE e.name = $1::text AND e.quarantined_at IS NULL AND e.slots_used < e.slots AND e.launching < e.launches_max
+         AND e.memory_used + (job.limits ->> 'memoryBytes')::bigint <= e.memory_bytes
+         AND coalesce(e.disk_free_bytes >= e.disk_floor_bytes, true)
+       RETURNING e.name
+     ), clock AS (
+       UPDATE dispatch_clock SET fair_tag = greatest(dispatch_clock.fair_tag, job.fair_tag) FROM job, slot
      ), moved AS (
        UPDATE jobs SET state = 'attempting', attempts_started = attempts_started + 1, updated_at = now()
        FROM job, slot WHERE jobs.id = job.id RETURNING jobs.id, jobs.attempts_started
+     ), begun AS (
+       INSERT INTO attempts (job_id, n, engine, lease_holder, lease_expires_at, profile, limits, image, deadline_at)
+       SELECT moved.id, moved.attempts_started, $1::text, $2::text, now() + make_interval(secs => $3::int), job.profile,
+              job.limits, $5::text, now() + make_interval(secs => (job.limits ->> 'deadlineSeconds')::int)
+       FROM moved, job RETURNING ${COLUMNS}
      )
-     INSERT INTO attempts (job_id, n, engine, lease_holder, lease_expires_at, profile, limits, image, deadline_at)
-     SELECT moved.id, moved.attempts_started, $2::text, $3::text, now() + make_interval(secs => $4::int), $5::text,
-            $6::jsonb, $7::text, now() + make_interval(secs => $8::int)
-     FROM moved RETURNING ${COLUMNS}`,
-    [
-      jobId,
-      attempt.engine,
-      attempt.holder,
-      attempt.leaseSeconds,
-      attempt.profile,
-      JSON.stringify(attempt.limits),
-      attempt.image,
-      attempt.deadlineSeconds,
-    ],
+     SELECT begun.*, job.course_id, job.title AS course_title, job.source AS course_source, job.code AS order_code
+     FROM begun, job`,
+    [attempt.engine, attempt.holder, attempt.leaseSeconds, JSON.stringify(attempt.profiles), attempt.image],
   );
 
 /** The container exists. Written as soon as its id is known, so that whoever comes after us can find it. */
@@ -81,13 +92,18 @@ export const recordContainer = (db: Database, lease: Lease, containerId: string)
     [lease.attemptId, lease.epoch, containerId],
   );
 
-/** The container acknowledged its envelope. */
+/** The container acknowledged its envelope; its place at the launch gate is free again. */
 export const beginRunning = (db: Database, lease: Lease): Promise<AttemptRow | undefined> =>
   maybeOne<AttemptRow>(
     db,
-    `UPDATE attempts SET state = 'running', running_at = clock_timestamp()
-     WHERE id = $1::uuid AND lease_epoch = $2::int AND state = 'creating' AND container_id IS NOT NULL
-     RETURNING ${COLUMNS}`,
+    `WITH running AS (
+       UPDATE attempts SET state = 'running', running_at = clock_timestamp()
+       WHERE id = $1::uuid AND lease_epoch = $2::int AND state = 'creating' AND container_id IS NOT NULL
+       RETURNING ${COLUMNS}
+     ), gate AS (
+       UPDATE engines SET launching = launching - 1, updated_at = now() FROM running WHERE engines.name = running.engine
+     )
+     SELECT ${COLUMNS} FROM running`,
     [lease.attemptId, lease.epoch],
   );
 
@@ -122,7 +138,8 @@ export const recordFinalized = (db: Database, id: string): Promise<AttemptRow | 
 /** What becomes of the job when its attempt is settled. */
 export type Verdict =
   | { job: 'stays' }
-  | { job: 'retries'; spendsAttempt: boolean; delaySeconds: number }
+  /** `profile` is set when the next attempt runs under another one. */
+  | { job: 'retries'; spendsAttempt: boolean; delaySeconds: number; profile?: string }
   | { job: 'dies'; spendsAttempt: boolean; reason: string; detail: string };
 
 /**
@@ -143,12 +160,17 @@ export const settle = (
 ): Promise<AttemptRow | undefined> =>
   maybeOne<AttemptRow>(
     db,
-    `WITH settled AS (
+    `WITH open AS (
+       SELECT id AS open_id, state AS was FROM attempts
+       WHERE id = $1::uuid AND lease_epoch = $2::int AND state <> 'settled' FOR UPDATE
+     ), settled AS (
        UPDATE attempts SET state = 'settled', settled_at = clock_timestamp(), outcome = $3::text, detail = $4::text,
          exit_code = $5::int, oom_killed = $6::boolean, end_message = $7::jsonb
-       WHERE id = $1::uuid AND lease_epoch = $2::int AND state <> 'settled' RETURNING ${COLUMNS}
+       FROM open WHERE attempts.id = open.open_id RETURNING ${COLUMNS}, open.was
      ), freed AS (
-       UPDATE engines SET slots_used = slots_used - 1, updated_at = now()
+       UPDATE engines SET slots_used = slots_used - 1, updated_at = now(),
+         launching = launching - (CASE settled.was WHEN 'creating' THEN 1 ELSE 0 END),
+         memory_used = memory_used - (settled.limits ->> 'memoryBytes')::bigint
        FROM settled WHERE engines.name = settled.engine
      ), moved AS (
        UPDATE jobs SET
@@ -156,6 +178,7 @@ export const settle = (
          attempts_spent = attempts_spent + (CASE WHEN $9::boolean THEN 1 ELSE 0 END),
          losses = losses + (CASE WHEN $9::boolean THEN 0 ELSE 1 END),
          next_task_at = now() + make_interval(secs => $10::double precision),
+         profile = coalesce($13::text, jobs.profile),
          dead_reason = CASE $8::text WHEN 'dies' THEN $11::text END,
          dead_detail = CASE $8::text WHEN 'dies' THEN $12::text END,
          updated_at = now()
@@ -175,6 +198,7 @@ export const settle = (
       verdict.job === 'retries' ? verdict.delaySeconds : 0,
       verdict.job === 'dies' ? verdict.reason : null,
       verdict.job === 'dies' ? verdict.detail : null,
+      (verdict.job === 'retries' && verdict.profile) || null,
     ],
   );
 
@@ -220,11 +244,27 @@ export async function releaseLeases(db: Database, holder: string): Promise<numbe
   return rowCount ?? 0;
 }
 
-/** Which of these containers belong to an attempt that is not settled. */
-export async function openContainers(db: Database, attemptIds: readonly string[]): Promise<Set<string>> {
-  const { rows } = await db.query<{ id: string }>(
-    `SELECT id FROM attempts WHERE id = ANY ($1::uuid[]) AND state <> 'settled'`,
-    [attemptIds],
+/** The containers and the attempts of this engine that are not settled: nobody may sweep these. */
+export async function openOnEngine(
+  db: Database,
+  engine: string,
+): Promise<{ attempts: Set<string>; containers: Set<string> }> {
+  const { rows } = await db.query<{ id: string; container_id: string | null }>(
+    `SELECT id, container_id FROM attempts WHERE engine = $1::text AND state <> 'settled'`,
+    [engine],
   );
-  return new Set(rows.map((row) => row.id));
+  return {
+    attempts: new Set(rows.map((row) => row.id)),
+    containers: new Set(rows.flatMap((row) => row.container_id ?? [])),
+  };
+}
+
+/** The container of an attempt, whatever its state. */
+export async function containerOf(db: Database, attemptId: string): Promise<string | undefined> {
+  const row = await maybeOne<{ container_id: string | null }>(
+    db,
+    'SELECT container_id FROM attempts WHERE id = $1::uuid',
+    [attemptId],
+  );
+  return row?.container_id ?? undefined;
 }

@@ -1,19 +1,52 @@
 import { maybeOne, type Database } from './pool.ts';
 
-/** Makes the engine known, or tells its new number of slots. Attempts that run beyond a lower number run on. */
-export async function registerEngine(db: Database, name: string, slots: number): Promise<void> {
+export type EngineCapacity = { slots: number; launchesMax: number; memoryBytes: number; diskFloorBytes: number };
+
+/** Makes the engine known, or tells its new capacity. Attempts that run beyond a lower one run on. */
+export async function registerEngine(db: Database, name: string, capacity: EngineCapacity): Promise<void> {
   await db.query(
-    `INSERT INTO engines (name, slots) VALUES ($1::text, $2::smallint)
-     ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, updated_at = now() WHERE engines.slots <> excluded.slots`,
-    [name, slots],
+    `INSERT INTO engines (name, slots, launches_max, memory_bytes, disk_floor_bytes)
+     VALUES ($1::text, $2::smallint, $3::smallint, $4::bigint, $5::bigint)
+     ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, launches_max = excluded.launches_max,
+       memory_bytes = excluded.memory_bytes, disk_floor_bytes = excluded.disk_floor_bytes, updated_at = now()`,
+    [name, capacity.slots, capacity.launchesMax, capacity.memoryBytes, capacity.diskFloorBytes],
   );
 }
 
+/** How many more attempts could begin now, as far as slots and the launch gate go; 0 in quarantine or below the disk floor. */
 export async function freeSlots(db: Database, name: string): Promise<number> {
   const row = await maybeOne<{ free: number }>(
     db,
-    'SELECT greatest(slots - slots_used, 0) AS free FROM engines WHERE name = $1::text',
+    `SELECT greatest(0, least(slots - slots_used, launches_max - launching)) AS free FROM engines
+     WHERE name = $1::text AND quarantined_at IS NULL AND coalesce(disk_free_bytes >= disk_floor_bytes, true)`,
     [name],
   );
   return row?.free ?? 0;
+}
+
+export async function recordDiskFree(db: Database, name: string, bytes: number): Promise<void> {
+  await db.query('UPDATE engines SET disk_free_bytes = $2::bigint, updated_at = now() WHERE name = $1::text', [
+    name,
+    bytes,
+  ]);
+}
+
+/** False when it is in quarantine already. */
+export async function quarantineEngine(db: Database, name: string, reason: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE engines SET quarantined_at = now(), quarantine_reason = $2::text, updated_at = now()
+     WHERE name = $1::text AND quarantined_at IS NULL`,
+    [name, reason],
+  );
+  return rowCount === 1;
+}
+
+/** False when it was not in quarantine. */
+export async function releaseEngine(db: Database, name: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE engines SET quarantined_at = NULL, quarantine_reason = NULL, updated_at = now()
+     WHERE name = $1::text AND quarantined_at IS NOT NULL`,
+    [name],
+  );
+  return rowCount === 1;
 }

@@ -2,18 +2,22 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import {
   beginTestAttempt,
+  beginTestAttemptOf,
   enrolledTestJob,
   makeWorld,
+  TEST_ENGINE,
+  TEST_LIMITS,
   runningTestAttempt,
   testJobIn,
   type World,
 } from '../test/orders.ts';
-import { recordFinalized, settle, type Verdict } from './attempts.ts';
+import { beginRunning, recordContainer, recordFinalized, settle, type Verdict } from './attempts.ts';
 import { recordGrant, recordMail } from './deliveries.ts';
 import {
   acceptManifest,
   beginEnrol,
   bury,
+  cancelJob,
   complete,
   confirmEnrol,
   findJob,
@@ -22,13 +26,15 @@ import {
   takeDelivery,
   type JobState,
 } from './jobs.ts';
+import { inTransaction } from './pool.ts';
+import { quarantineEngine, recordDiskFree, releaseEngine, type EngineCapacity } from './engines.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
 
 let database: TestDatabase;
 let world: World;
 beforeAll(async () => {
   database = await makeTestDatabase();
-  world = await makeWorld(database, 500);
+  world = await makeWorld(database);
 });
 afterAll(() => database.drop());
 
@@ -56,7 +62,7 @@ const MOVES: Record<string, { run: (id: string) => Promise<unknown>; leads: Part
     leads: { paid: 'enrolling', enrolling: 'enrolling' },
   },
   confirmEnrol: { run: (id) => confirmEnrol(world.orchestrator, id), leads: { enrolling: 'enrolled' } },
-  beginAttempt: { run: (id) => beginTestAttempt(world, id), leads: { enrolled: 'attempting' } },
+  beginNextAttempt: { run: (id) => beginTestAttemptOf(world, id), leads: { enrolled: 'attempting' } },
   'settle, job stays': { run: (id) => settleOpenAttempt(id, { job: 'stays' }), leads: { attempting: 'attempting' } },
   'settle, job retries': {
     run: (id) => settleOpenAttempt(id, { job: 'retries', spendsAttempt: true, delaySeconds: 0 }),
@@ -160,29 +166,131 @@ describe('races', () => {
   test('two orchestrators that start one job make one attempt', async () => {
     for (let round = 0; round < 20; round += 1) {
       const job = await enrolledTestJob(world);
-      const both = await Promise.all([beginTestAttempt(world, job.id, 'a'), beginTestAttempt(world, job.id, 'b')]);
+      const both = await Promise.all([beginTestAttemptOf(world, job.id, 'a'), beginTestAttemptOf(world, job.id, 'b')]);
       expect(both.filter((answer) => answer !== undefined)).toHaveLength(1);
     }
   });
 
-  test('slots are never given out twice, however many ask at once', async () => {
+  test.each<[string, Partial<EngineCapacity>]>([
+    ['slots', { slots: 3 }],
+    ['memory', { memoryBytes: 3 * TEST_LIMITS.memoryBytes + 1 }],
+    ['the launch gate', { launchesMax: 3 }],
+  ])('%s: never given out twice, however many ask at once, and all of it comes back', async (_, capacity) => {
     const narrow = await makeTestDatabase();
     try {
-      const narrowWorld = await makeWorld(narrow, 3);
-      const jobs = await Promise.all(Array.from({ length: 12 }, () => enrolledTestJob(narrowWorld)));
-      const started = await Promise.all(jobs.map((job) => beginTestAttempt(narrowWorld, job.id)));
-      const running = started.filter((attempt) => attempt !== undefined);
-      expect(running).toHaveLength(3);
-      for (const attempt of running)
+      const narrowWorld = await makeWorld(narrow, capacity);
+      await Promise.all(Array.from({ length: 12 }, () => enrolledTestJob(narrowWorld)));
+      const started = await Promise.all(Array.from({ length: 12 }, () => beginTestAttempt(narrowWorld)));
+      const begun = started.filter((attempt) => attempt !== undefined);
+      expect(begun).toHaveLength(3);
+      const [first, ...rest] = begun;
+      if (!first) throw new Error('nothing began');
+      const lease = { attemptId: first.id, epoch: first.lease_epoch };
+      await recordContainer(narrowWorld.orchestrator, lease, 'container');
+      await beginRunning(narrowWorld.orchestrator, lease);
+      for (const attempt of [first, ...rest])
         await settle(narrowWorld.orchestrator, { attemptId: attempt.id, epoch: attempt.lease_epoch }, ENDED, {
           job: 'retries',
           spendsAttempt: false,
           delaySeconds: 60,
         });
-      const { rows } = await narrowWorld.owner.query('SELECT slots_used FROM engines');
-      expect(rows).toEqual([{ slots_used: 0 }]);
+      const { rows } = await narrowWorld.owner.query('SELECT slots_used, launching, memory_used FROM engines');
+      expect(rows).toEqual([{ slots_used: 0, launching: 0, memory_used: 0 }]);
     } finally {
       await narrow.drop();
+    }
+  });
+
+  test('an engine in quarantine, or with its disk below the floor, is given nothing', async () => {
+    const narrow = await makeTestDatabase();
+    try {
+      const { orchestrator, ...others } = await makeWorld(narrow, { diskFloorBytes: 1_000 });
+      const narrowWorld = { orchestrator, ...others };
+      await enrolledTestJob(narrowWorld);
+      await recordDiskFree(orchestrator, TEST_ENGINE, 999);
+      expect(await beginTestAttempt(narrowWorld)).toBeUndefined();
+      await recordDiskFree(orchestrator, TEST_ENGINE, 1_000);
+      expect(await quarantineEngine(orchestrator, TEST_ENGINE, 'silent')).toBe(true);
+      expect(await quarantineEngine(orchestrator, TEST_ENGINE, 'silent')).toBe(false);
+      expect(await beginTestAttempt(narrowWorld)).toBeUndefined();
+      expect(await releaseEngine(orchestrator, TEST_ENGINE)).toBe(true);
+      expect(await beginTestAttempt(narrowWorld)).toBeDefined();
+    } finally {
+      await narrow.drop();
+    }
+  });
+});
+
+describe('the queue is fair', () => {
+  async function orderOfStarts(narrowWorld: World, count: number): Promise<string[]> {
+    const starts: string[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const attempt = await beginTestAttempt(narrowWorld);
+      if (attempt) starts.push(attempt.job_id);
+    }
+    return starts;
+  }
+
+  test('a customer with 200 jobs delays a customer with one by at most two slots, whenever he comes', async () => {
+    const narrow = await makeTestDatabase();
+    try {
+      const narrowWorld = await makeWorld(narrow);
+      for (let i = 0; i < 200; i += 1) await enrolledTestJob(narrowWorld, 'many@shop.example');
+      for (const started of [0, 7, 50]) {
+        await orderOfStarts(narrowWorld, started);
+        const single = await enrolledTestJob(narrowWorld, `one-${started}@shop.example`);
+        const next = await orderOfStarts(narrowWorld, 3);
+        expect([started, next.includes(single.id)]).toEqual([started, true]);
+      }
+    } finally {
+      await narrow.drop();
+    }
+  });
+
+  test('less urgent jobs stand behind and are not forgotten', async () => {
+    const narrow = await makeTestDatabase();
+    try {
+      const narrowWorld = await makeWorld(narrow);
+      const late = await enrolledTestJob(narrowWorld, 'late@shop.example', 1);
+      const urgent = await enrolledTestJob(narrowWorld, 'urgent@shop.example', -1);
+      for (let i = 0; i < 150; i += 1) await enrolledTestJob(narrowWorld, 'many@shop.example');
+      const starts = await orderOfStarts(narrowWorld, 152);
+      expect(starts[0]).toBe(urgent.id);
+      expect(starts.indexOf(late.id)).toBeGreaterThan(50);
+      expect(starts.indexOf(late.id)).toBeLessThan(110);
+    } finally {
+      await narrow.drop();
+    }
+  });
+});
+
+describe('cancelling', () => {
+  const cancel = (id: string) => inTransaction(world.owner, (client) => cancelJob(client, id, 'asked for'));
+
+  test.each<[JobState, 'dead' | 'stopping' | 'too_late']>([
+    ['paid', 'dead'],
+    ['enrolling', 'dead'],
+    ['enrolled', 'dead'],
+    ['attempting', 'stopping'],
+    ['delivering', 'too_late'],
+    ['completed', 'too_late'],
+    ['dead', 'too_late'],
+  ])('a job that is %s: %s', async (state, answer) => {
+    const job = await testJobIn(world, state);
+    expect(await cancel(job.id)).toBe(answer);
+    const after = await findJob(world.owner, job.id);
+    expect(after?.state).toBe(answer === 'dead' ? 'dead' : state);
+  });
+
+  test('at the same moment as its attempt settles: no deadlock, and one of both answers', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const { job, attempt } = await runningTestAttempt(world);
+      const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
+      const [answer] = await Promise.all([
+        cancel(job.id),
+        settle(world.orchestrator, lease, ENDED, { job: 'retries', spendsAttempt: true, delaySeconds: 0 }),
+      ]);
+      expect(['dead', 'stopping']).toContain(answer);
     }
   });
 });

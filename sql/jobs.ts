@@ -16,19 +16,43 @@ export type JobRow = {
   attempts_spent: number;
   losses: number;
   task_failures: number;
+  profile: string | null;
   folder_id: string | null;
 };
 
-const COLUMNS = 'id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, folder_id';
+const COLUMNS =
+  'id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, profile, folder_id';
 
-/** The job a paid order buys. Undefined when the order has one already. */
-export const insertJob = (db: Database, order: { id: string; courseId: string }): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `INSERT INTO jobs (order_id, course_id) VALUES ($1::uuid, $2::text)
-     ON CONFLICT (order_id) DO NOTHING RETURNING ${COLUMNS}`,
-    [order.id, order.courseId],
+/** A job of this priority stands as many places behind as this many jobs of its customer would. */
+const PLACES_PER_PRIORITY = 100;
+
+/**
+ * The job a paid order buys, at its customer's next place in the queue; `priority` above 0 is less urgent, below 0
+ * more, and since the queue's clock runs on, nothing waits for ever. Undefined when the order has a job already. To be
+ * called in a transaction: the customer's other payments take turns.
+ */
+export async function insertJob(
+  db: Database,
+  order: { id: string; courseId: string },
+  priority = 0,
+): Promise<JobRow | undefined> {
+  await db.query(
+    `SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = $1::uuid`,
+    [order.id],
   );
+  return maybeOne<JobRow>(
+    db,
+    `INSERT INTO jobs (order_id, course_id, customer, fair_tag)
+     SELECT o.id, $2::text, lower(o.email),
+            greatest((SELECT fair_tag FROM dispatch_clock),
+                     (SELECT max(j.fair_tag) + 1 FROM jobs j
+                      WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
+              + $3::int * ${PLACES_PER_PRIORITY}
+     FROM orders o WHERE o.id = $1::uuid
+     ON CONFLICT (order_id) DO NOTHING RETURNING ${COLUMNS}`,
+    [order.id, order.courseId, priority],
+  );
+}
 
 export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =>
   maybeOne<JobRow>(db, `SELECT ${COLUMNS} FROM jobs WHERE id = $1::uuid`, [id]);
@@ -86,7 +110,7 @@ export const complete = (db: Database, id: string): Promise<JobRow | undefined> 
      WHERE j.id = $1::uuid AND j.state = 'delivering' AND d.job_id = j.id
        AND d.granted_at IS NOT NULL AND d.mailed_at IS NOT NULL
      RETURNING j.id, j.order_id, j.course_id, j.state, j.attempts_started, j.attempts_spent, j.losses,
-               j.task_failures, j.folder_id`,
+               j.task_failures, j.profile, j.folder_id`,
     [id],
   );
 
@@ -135,14 +159,44 @@ export async function dueSteps(
   return rows;
 }
 
-/** Jobs that wait for a slot, the most urgent first. */
+/** The first jobs that wait for a slot, in the order in which they will get one. */
 export async function waitingJobs(db: Database, limit: number): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
     `SELECT id FROM jobs WHERE state = 'enrolled' AND next_task_at <= now()
-     ORDER BY priority, created_at LIMIT $1::int`,
+     ORDER BY fair_tag, created_at LIMIT $1::int`,
     [limit],
   );
   return rows.map((row) => row.id);
+}
+
+/**
+ * Cancels a job at whatever point it is: one that waits dies at once, one that runs is stopped by whoever holds it and
+ * dies when its container has ended. Too late for one that is being delivered or has ended. To be called in a
+ * transaction.
+ */
+export async function cancelJob(
+  db: Database,
+  id: string,
+  detail: string,
+): Promise<'dead' | 'stopping' | 'too_late' | 'unknown'> {
+  // The attempt first, as `settle` does, so that the two never wait for each other.
+  const open = await maybeOne<{ id: string }>(
+    db,
+    `SELECT id FROM attempts WHERE job_id = $1::uuid AND state <> 'settled' FOR UPDATE`,
+    [id],
+  );
+  const job = await maybeOne<{ state: JobState }>(db, 'SELECT state FROM jobs WHERE id = $1::uuid FOR UPDATE', [id]);
+  if (!job) return 'unknown';
+  if (['paid', 'enrolling', 'enrolled'].includes(job.state))
+    return (await bury(db, id, job.state, 'cancelled', detail)) ? 'dead' : 'too_late';
+  // A job that began to run between the two locks is asked for again.
+  if (job.state !== 'attempting' || !open) return job.state === 'attempting' ? cancelJob(db, id, detail) : 'too_late';
+  await db.query(
+    `UPDATE attempts SET stop_reason = coalesce(stop_reason, 'cancelled') WHERE id = $1::uuid AND finalized_at IS NULL`,
+    [open.id],
+  );
+  await db.query(`SELECT pg_notify('lading_jobs', $1::text)`, [id]);
+  return 'stopping';
 }
 
 /** How long until something is due, in milliseconds; undefined when nothing is open. */

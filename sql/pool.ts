@@ -4,6 +4,8 @@ export type Database = pg.Pool | pg.ClientBase;
 export type Pool = pg.Pool;
 
 const CONNECT_LIMIT_MS = 5_000;
+/** Then ten probes a second apart: a dead connection, also one that only listens, is found within 15 s. */
+const KEEP_ALIVE_AFTER_MS = 4_000;
 const STATEMENT_LIMIT_MS = 15_000;
 const IDLE_TRANSACTION_LIMIT_MS = 15_000;
 
@@ -40,7 +42,7 @@ export function makePool(options: {
     statement_timeout: STATEMENT_LIMIT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_LIMIT_MS,
     keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
   });
   pool.on('error', options.onError);
   // A client in use also emits 'error' when its connection breaks; the query's own rejection tells its caller.

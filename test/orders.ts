@@ -1,11 +1,17 @@
 /** Rows for tests that begin in the middle of the flow, written through the product's own modules. */
 import { createHash, randomUUID } from 'node:crypto';
 import { acceptManifest, beginEnrol, confirmEnrol, insertJob, type JobRow, type JobState } from '../sql/jobs.ts';
-import { beginAttempt, beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
+import {
+  beginNextAttempt,
+  beginRunning,
+  recordContainer,
+  type AttemptRow,
+  type BegunAttempt,
+} from '../sql/attempts.ts';
 import { putCourse } from '../sql/courses.ts';
-import { registerEngine } from '../sql/engines.ts';
+import { registerEngine, type EngineCapacity } from '../sql/engines.ts';
 import { insertOrder } from '../sql/orders.ts';
-import type { Pool } from '../sql/pool.ts';
+import { inTransaction, type Pool } from '../sql/pool.ts';
 import type { TestDatabase } from './database.ts';
 
 const ALPHABET = '23456789ABCDEFGHJKMNPQRSTWXYZ';
@@ -19,8 +25,16 @@ export function testOrderCode(): string {
 export const TEST_COURSE = 'test-course';
 export const TEST_ENGINE = 'test-engine';
 
-/** One pool of each role, a course that can be ordered, and an engine with `slots` slots. */
-export async function makeWorld(database: TestDatabase, slots = 100) {
+export const TEST_LIMITS = { memoryBytes: 1024 * 1024, deadlineSeconds: 60, graceSeconds: 1 };
+export const TEST_CAPACITY: EngineCapacity = {
+  slots: 1_000,
+  launchesMax: 1_000,
+  memoryBytes: 1e15,
+  diskFloorBytes: 0,
+};
+
+/** One pool of each role, a course that can be ordered, and an engine. */
+export async function makeWorld(database: TestDatabase, capacity: Partial<EngineCapacity> = {}) {
   const owner = database.poolFor('lading_owner');
   const api = database.poolFor('lading_api');
   const orchestrator = database.poolFor('lading_orchestrator');
@@ -36,18 +50,18 @@ export async function makeWorld(database: TestDatabase, slots = 100) {
     },
     { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'test' },
   );
-  await registerEngine(orchestrator, TEST_ENGINE, slots);
+  await registerEngine(orchestrator, TEST_ENGINE, { ...TEST_CAPACITY, ...capacity });
   return { owner, api, orchestrator };
 }
 export type World = Awaited<ReturnType<typeof makeWorld>>;
 
-export async function insertTestOrder(api: Pool) {
+export async function insertTestOrder(api: Pool, email = 'customer@shop.example') {
   const key = sha256(randomUUID());
   const order = await insertOrder(api, {
     id: randomUUID(),
     code: testOrderCode(),
     courseId: TEST_COURSE,
-    email: 'customer@shop.example',
+    email,
     idempotencyKeyDigest: key,
     requestDigest: key,
     ttlMinutes: 60,
@@ -56,32 +70,41 @@ export async function insertTestOrder(api: Pool) {
   return order;
 }
 
-export async function insertTestJob(world: World): Promise<JobRow> {
-  const order = await insertTestOrder(world.api);
-  const job = await insertJob(world.api, { id: order.id, courseId: TEST_COURSE });
+export async function insertTestJob(world: World, email?: string, priority?: number): Promise<JobRow> {
+  const order = await insertTestOrder(world.api, email);
+  const job = await inTransaction(world.api, (client) =>
+    insertJob(client, { id: order.id, courseId: TEST_COURSE }, priority),
+  );
   if (!job) throw new Error('the order has a job already');
   return job;
 }
 
-export async function beginTestAttempt(
-  world: World,
-  jobId: string,
-  holder = 'holder',
-): Promise<AttemptRow | undefined> {
-  return beginAttempt(world.orchestrator, jobId, {
+/** Whatever is first in the queue. */
+export const beginTestAttempt = (world: World, holder = 'holder'): Promise<BegunAttempt | undefined> =>
+  beginNextAttempt(world.orchestrator, {
     engine: TEST_ENGINE,
     holder,
     leaseSeconds: 30,
-    profile: 'standard',
-    limits: { graceSeconds: 1 },
+    profiles: { standard: TEST_LIMITS },
     image: `sha256:${'0'.repeat(64)}`,
-    deadlineSeconds: 60,
   });
+
+/** An attempt of this job, if it waits: all others are made to wait for ever. */
+export async function beginTestAttemptOf(
+  world: World,
+  jobId: string,
+  holder?: string,
+): Promise<BegunAttempt | undefined> {
+  await world.owner.query(
+    `UPDATE jobs SET next_task_at = 'infinity' WHERE state = 'enrolled' AND id <> $1::uuid AND next_task_at <= now()`,
+    [jobId],
+  );
+  return beginTestAttempt(world, holder);
 }
 
 /** A job that waits for a slot. */
-export async function enrolledTestJob(world: World): Promise<JobRow> {
-  const job = await insertTestJob(world);
+export async function enrolledTestJob(world: World, email?: string, priority?: number): Promise<JobRow> {
+  const job = await insertTestJob(world, email, priority);
   await beginEnrol(world.orchestrator, job.id, 0);
   const enrolled = await confirmEnrol(world.orchestrator, job.id);
   if (!enrolled) throw new Error('not enrolled');
@@ -91,7 +114,7 @@ export async function enrolledTestJob(world: World): Promise<JobRow> {
 /** A job with one running attempt. */
 export async function runningTestAttempt(world: World): Promise<{ job: JobRow; attempt: AttemptRow }> {
   const job = await enrolledTestJob(world);
-  const attempt = await beginTestAttempt(world, job.id);
+  const attempt = await beginTestAttemptOf(world, job.id);
   if (!attempt) throw new Error('no slot');
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   await recordContainer(world.orchestrator, lease, `container-${attempt.id}`);

@@ -50,6 +50,28 @@ function connectTo(dockerHost: string): Docker {
 
 const limit = (ms: number = CALL_LIMIT_MS): AbortSignal => AbortSignal.timeout(ms);
 
+/** A deadline for the answer to a call whose stream then lives on; what comes too late is let go. */
+function within<T>(answer: Promise<T>, call: string, letGo: (late: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new Error(`${call}: no answer within ${CALL_LIMIT_MS} ms`));
+    }, CALL_LIMIT_MS);
+    answer.then(
+      (value) => {
+        clearTimeout(timer);
+        if (late) letGo(value);
+        else resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  });
+}
+
 type Dial = {
   path: string;
   method: string;
@@ -118,9 +140,9 @@ export function makeDockerEngine(dockerHost: string): Engine {
         throw engineError(error, (status) => (status === HTTP_NOT_FOUND ? 'image_missing' : 'refused'));
       }
     },
-    attach: (id) =>
+    attach: (id) => {
       // A body of exactly no bytes: Content-Length 0, so that nothing can ever reach the job's stdin before us.
-      dial<Duplex>({
+      const attached = dial<Duplex>({
         path: `/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`,
         method: 'POST',
         file: Buffer.alloc(0),
@@ -128,9 +150,11 @@ export function makeDockerEngine(dockerHost: string): Engine {
         isStream: true,
         openStdin: true,
         statusCodes: { 101: true, 200: true, 404: 'no such container', 409: 'paused', 500: 'server error' },
-      }).catch((error: unknown) => {
+      });
+      return within(attached, 'attach', (stream) => stream.destroy()).catch((error: unknown) => {
         throw engineError(error, () => 'refused');
-      }),
+      });
+    },
     start: async (id) => {
       try {
         await docker.getContainer(id).start({ abortSignal: limit(START_LIMIT_MS) });
@@ -141,15 +165,15 @@ export function makeDockerEngine(dockerHost: string): Engine {
       }
     },
     logs: async function* (id, since, signal) {
-      const stream = (await docker.getContainer(id).logs({
+      const answered = docker.getContainer(id).logs({
         follow: true,
         stdout: true,
         stderr: true,
         timestamps: true,
         ...(since === undefined ? {} : { since: since as unknown as number }),
         abortSignal: signal,
-      })) as unknown as IncomingMessage;
-      yield* demux(stream);
+      }) as unknown as Promise<IncomingMessage>;
+      yield* demux(await within(answered, 'logs', (stream) => stream.destroy()));
     },
     wait: async (id, signal) => {
       // The default condition is met at once by a container that was never started.
@@ -174,10 +198,26 @@ export function makeDockerEngine(dockerHost: string): Engine {
       const removed = docker.getContainer(id).remove({ force: true, v: true, abortSignal: limit(START_LIMIT_MS) });
       await already(removed, HTTP_NOT_FOUND, HTTP_CONFLICT);
     },
+    rename: async (id, name) => {
+      await already(docker.getContainer(id).rename({ name, abortSignal: limit() }), HTTP_NOT_FOUND);
+    },
     list: async (labels) => {
       const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
       const found = await docker.listContainers({ all: true, filters: { label }, abortSignal: limit() });
       return found.map((one) => ({ id: one.Id, createdAtSeconds: one.Created, state: one.State, labels: one.Labels }));
+    },
+    memoryBytes: async () => {
+      try {
+        const info = await dial<{ MemTotal: number }>({
+          path: '/info',
+          method: 'GET',
+          statusCodes: { 200: true, 500: 'server error' },
+          abortSignal: limit(),
+        });
+        return info.MemTotal;
+      } catch (error) {
+        throw engineError(error, () => 'refused');
+      }
     },
     imageId: async (reference) => {
       try {

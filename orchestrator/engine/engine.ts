@@ -20,10 +20,14 @@ export type Engine = {
   stop: (id: string, graceSeconds: number) => Promise<void>;
   /** Kills if need be and removes. A container that is gone is fine. */
   remove: (id: string) => Promise<void>;
+  /** Gives the container another name. A container that is gone is fine. */
+  rename: (id: string, name: string) => Promise<void>;
   /** Containers with all of these labels, whatever their state. */
   list: (labels: Readonly<Record<string, string>>) => Promise<ListedContainer[]>;
   /** The image's own id (sha256:…); undefined when the engine does not have it. */
   imageId: (reference: string) => Promise<string | undefined>;
+  /** The memory of the host, as the engine sees it. */
+  memoryBytes: () => Promise<number>;
 };
 
 export type ContainerState = {

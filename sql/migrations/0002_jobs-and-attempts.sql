@@ -15,7 +15,13 @@ CREATE TABLE jobs (
   course_id       text NOT NULL REFERENCES courses,
   state           text NOT NULL DEFAULT 'paid'
                   CHECK (state IN ('paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead')),
-  priority        smallint NOT NULL DEFAULT 0,
+  -- Whose job it is, for fairness: the order's address in lower case.
+  customer        text NOT NULL,
+  -- Place in the queue: start-time fair queueing. A customer's next job stands one behind his last, and nobody's
+  -- stands before the clock of what was started, so that thousand orders of one do not hold up the one of another.
+  fair_tag        bigint NOT NULL,
+  -- Set when an attempt ran out of memory: the bigger profile, once.
+  profile         text,
   -- Attempts that were started, attempts that count against the customer's three, and losses of ours that do not.
   attempts_started smallint NOT NULL DEFAULT 0,
   attempts_spent  smallint NOT NULL DEFAULT 0,
@@ -32,14 +38,34 @@ CREATE TABLE jobs (
   CHECK (state NOT IN ('delivering', 'completed') OR folder_id IS NOT NULL)
 );
 CREATE INDEX jobs_open ON jobs (next_task_at) WHERE state NOT IN ('completed', 'dead');
-CREATE INDEX jobs_waiting ON jobs (priority, created_at) WHERE state = 'enrolled';
+CREATE INDEX jobs_waiting ON jobs (fair_tag, created_at) WHERE state = 'enrolled';
+CREATE INDEX jobs_ahead_of_customer ON jobs (customer, fair_tag) WHERE state IN ('paid', 'enrolling', 'enrolled');
 
+-- The fair tag of the job that was started last; one row.
+CREATE TABLE dispatch_clock (
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  fair_tag bigint NOT NULL
+);
+INSERT INTO dispatch_clock (fair_tag) VALUES (0);
+
+-- What an engine has room for, guarded here for all its orchestrators together. The used figures are raised by
+-- begin_attempt and lowered by begin_running and settle, each in the statement that writes the attempt.
 CREATE TABLE engines (
-  name        text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
-  slots       smallint NOT NULL CHECK (slots BETWEEN 0 AND 1000),
-  -- Raised by begin_attempt and lowered by settle, each in the statement that writes the attempt.
-  slots_used  smallint NOT NULL DEFAULT 0 CHECK (slots_used >= 0),
-  updated_at  timestamptz NOT NULL DEFAULT now()
+  name             text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  slots            smallint NOT NULL CHECK (slots BETWEEN 0 AND 1000),
+  slots_used       smallint NOT NULL DEFAULT 0 CHECK (slots_used >= 0),
+  -- Attempts between row and acknowledged envelope; a daemon starts only a few containers at once.
+  launches_max     smallint NOT NULL CHECK (launches_max BETWEEN 1 AND 1000),
+  launching        smallint NOT NULL DEFAULT 0 CHECK (launching >= 0),
+  memory_bytes     bigint NOT NULL CHECK (memory_bytes > 0),
+  memory_used      bigint NOT NULL DEFAULT 0 CHECK (memory_used >= 0),
+  -- Null until somebody measured.
+  disk_free_bytes  bigint,
+  disk_floor_bytes bigint NOT NULL DEFAULT 0,
+  -- The daemon does not answer: nothing new is started until it does.
+  quarantined_at   timestamptz,
+  quarantine_reason text,
+  updated_at       timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE attempts (

@@ -10,9 +10,11 @@ GRANT UPDATE (finalized_at) ON attempts TO lading_api;
 
 GRANT SELECT ON courses, course_rights, orders, jobs, attempts, engines, files, deliveries, order_status, tasks,
                 log_chunks, log_ends TO lading_orchestrator;
-GRANT UPDATE (state, attempts_started, attempts_spent, losses, next_task_at, task_failures, dead_reason, dead_detail,
+GRANT UPDATE (state, attempts_started, attempts_spent, losses, profile, next_task_at, task_failures, dead_reason, dead_detail,
               updated_at) ON jobs TO lading_orchestrator;
 GRANT INSERT, UPDATE ON engines, attempts, deliveries TO lading_orchestrator;
+GRANT SELECT ON dispatch_clock TO lading_api, lading_orchestrator;
+GRANT UPDATE (fair_tag) ON dispatch_clock TO lading_orchestrator;
 GRANT INSERT ON log_chunks, log_ends TO lading_orchestrator;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO lading_auditor;

@@ -49,7 +49,7 @@ test('a provider that always answers 503 ends in the dead letter after 3 attempt
   }
   expect(cli('dead-letters')).toContain(order.code);
   await eventually('its containers are gone', 20_000, async () =>
-    containersOf(attempts[0]?.job_id ?? '').length === 0 ? true : undefined,
+    (await containersOf(e2e.pool, order.code)).length === 0 ? true : undefined,
   );
 }, 180_000);
 
@@ -96,7 +96,7 @@ test('a daemon that makes the container otherwise than asked gets no secret', as
       ? Buffer.from(chunk.toString('latin1').replace('"ReadonlyRootfs":true', '"ReadonlyRootfs":null'), 'latin1')
       : chunk,
   );
-  const lied = await startE2e({ dockerHost: proxy.dockerHost });
+  const lied = await startE2e({ dockerHost: proxy.dockerHost, env: { orchestrator: { STANDBY: '0' } } });
   lying = true;
   try {
     await lied.putCourse('tiny');

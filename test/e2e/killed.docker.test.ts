@@ -83,7 +83,7 @@ test('an orchestrator killed mid-job: another adopts the container, its log has 
   expect(lines.filter((line) => line.l.includes('"lading":"ready"'))).toHaveLength(1);
   expect(lines.filter((line) => line.l.includes('"lading":"end"'))).toHaveLength(1);
   await eventually('its container is gone', 10_000, async () =>
-    containersOf(running.job_id).length === 0 ? true : undefined,
+    (await containersOf(e2e.pool, order.code)).length === 0 ? true : undefined,
   );
   await e2e.system.startOrchestrator(holder.name);
 }, 180_000);
@@ -96,7 +96,7 @@ test('an orchestrator told to stop hands over within 5 s and leaves the containe
     const startedAt = Date.now();
     expect(await e2e.system.processes.get(name)?.stop()).toBe(0);
     expect(Date.now() - startedAt).toBeLessThan(5_000);
-    expect(containersOf(running.job_id)).toHaveLength(1);
+    expect(await containersOf(e2e.pool, order.code)).toHaveLength(1);
     await e2e.system.startOrchestrator(name);
   }
   await e2e.customer.waitFor(order, ['completed'], 90_000);

@@ -124,8 +124,8 @@ export const runningAttempt = (pool: Pool, orderCode: string): Promise<AttemptSe
 export const docker = (...args: string[]): string =>
   execFileSync('docker', args, { encoding: 'utf8', env: { ...process.env, DOCKER_HOST } });
 
-/** Containers of this run, whatever their state. */
-export const containersOf = (jobId: string): string[] =>
-  docker('ps', '--all', '--quiet', '--no-trunc', '--filter', `label=vn.lading.job=${jobId}`)
-    .split('\n')
-    .filter(Boolean);
+/** The containers of this order's attempts that are still there, whatever their state. */
+export async function containersOf(pool: Pool, orderCode: string): Promise<string[]> {
+  const there = new Set(docker('ps', '--all', '--quiet', '--no-trunc').split('\n'));
+  return (await attemptsOf(pool, orderCode)).flatMap(({ container_id: id }) => (id && there.has(id) ? [id] : []));
+}

@@ -1,0 +1,53 @@
+/** The envelope of one attempt: what the job needs to know and every secret it gets. Pure. */
+import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
+import { mintEgressToken } from '../job-image/contract/egress-token.ts';
+import type { Envelope } from '../job-image/contract/envelope.ts';
+import type { BegunAttempt } from '../sql/attempts.ts';
+import type { Limits } from './profiles.ts';
+import { bearerOf, manifestSourceSchema } from './providers/enrolment.ts';
+
+/** The token outlives the deadline by what stopping and settling may take. */
+const EGRESS_TOKEN_MARGIN_SECONDS = 300;
+const FOLDER_NAME_MAX_CHARS = 200;
+
+export type EnvelopeSettings = {
+  egressKey: Buffer;
+  masterKey: Buffer;
+  googleApiUrl: string;
+  driveParentFolderId: string;
+  providerTokens: ReadonlyMap<string, string>;
+  extraCaPem: string | undefined;
+};
+
+/** Throws ZodError when the course's source is not of its provider's shape. */
+export function envelopeFor(
+  settings: EnvelopeSettings,
+  attempt: BegunAttempt,
+  limits: Limits,
+  accessToken: string,
+): Envelope {
+  const source = manifestSourceSchema.parse(attempt.course_source);
+  const bearer = bearerOf(source, settings.providerTokens);
+  return {
+    jobId: attempt.job_id,
+    attemptId: attempt.id,
+    attemptNumber: attempt.n,
+    deadlineAt: attempt.deadline_at.toISOString(),
+    course: { id: attempt.course_id, title: attempt.course_title },
+    source: { provider: 'manifest', manifestUrl: source.manifestUrl, ...(bearer === undefined ? {} : { bearer }) },
+    drive: {
+      apiUrl: settings.googleApiUrl,
+      accessToken,
+      parentFolderId: settings.driveParentFolderId,
+      folderName: `${attempt.course_title} (${attempt.order_code})`.slice(0, FOLDER_NAME_MAX_CHARS),
+    },
+    egressToken: mintEgressToken(settings.egressKey, {
+      attempt: attempt.id,
+      profile: attempt.profile,
+      expiresAt: Math.ceil(attempt.deadline_at.getTime() / 1000) + EGRESS_TOKEN_MARGIN_SECONDS,
+    }),
+    attemptKey: deriveAttemptKey(settings.masterKey, attempt.id),
+    ...(settings.extraCaPem === undefined ? {} : { extraCaPem: settings.extraCaPem }),
+    parallelFiles: limits.parallelFiles,
+  };
+}
