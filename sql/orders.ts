@@ -99,14 +99,3 @@ export const viewOrder = (db: Database, orderId: string): Promise<OrderView | un
      WHERE o.id = $1::uuid`,
     [orderId],
   );
-
-/** The order code a job was bought under. Throws when there is no such job. */
-export async function orderCodeOfJob(db: Database, jobId: string): Promise<string> {
-  const row = await maybeOne<{ code: string }>(
-    db,
-    'SELECT o.code FROM orders o JOIN jobs j ON j.order_id = o.id WHERE j.id = $1::uuid',
-    [jobId],
-  );
-  if (!row) throw new Error(`no job ${jobId}`);
-  return row.code;
-}

@@ -1,0 +1,56 @@
+/** The work of one attempt, in order: list, folder, files, hand-over. */
+import type { Envelope } from './contract/envelope.ts';
+import type { JobMessage } from './contract/messages.ts';
+import { makeDrive } from './drive/call.ts';
+import { listExisting, NOTHING_EXISTS } from './drive/existing.ts';
+import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
+import { postFinalize } from './finalize.ts';
+import { makeNetwork } from './network.ts';
+import { makeProgress } from './progress.ts';
+import { makeManifestProvider } from './providers/manifest.ts';
+import { transferAll } from './transfer.ts';
+
+/** Resolves when the API has accepted the manifest of delivered files. Throws JobEnd, or what `signal` aborts with. */
+export async function deliver(
+  envelope: Envelope,
+  options: { readonly egressSocket: string; readonly say: (message: JobMessage) => void; readonly signal: AbortSignal },
+): Promise<{ files: number; bytes: number }> {
+  const { jobId, attemptId, parallelFiles, egressToken, attemptKey, source } = envelope;
+  const { egressSocket, say, signal } = options;
+  const network = makeNetwork({
+    socketPath: egressSocket,
+    egressToken,
+    extraCaPem: envelope.extraCaPem,
+    parallelFiles,
+  });
+  try {
+    const { https } = network;
+    const provider = makeManifestProvider({ https, manifestUrl: source.manifestUrl, bearer: source.bearer });
+    const { apiUrl, accessToken, parentFolderId, folderName } = envelope.drive;
+    const drive = makeDrive({ https, apiUrl, accessToken });
+
+    const files = await provider.list(signal);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const progress = makeProgress(
+      { filesTotal: files.length, bytesTotal: bytes },
+      (now) => say({ lading: 'progress', ...now }),
+      () => performance.now(),
+    );
+    progress.say();
+
+    const folder = await ensureOrderFolder(drive, { jobId, parentFolderId, folderName }, signal);
+    const existing = folder.isNew ? NOTHING_EXISTS : await listExisting(drive, jobId, folder.id, signal);
+    const folderAt = makeFolderTree(drive, { jobId, rootId: folder.id, known: existing.folders }, signal);
+    const delivered = await transferAll(
+      { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress },
+      signal,
+    );
+    progress.say();
+
+    const body = { type: 'attempt.finalized', attemptId, folderId: folder.id, files: delivered } as const;
+    await postFinalize({ egress: network.egress, egressToken, attemptKey, body }, signal);
+    return { files: delivered.length, bytes };
+  } finally {
+    await network.close();
+  }
+}

@@ -1,0 +1,46 @@
+/** What an answer of Drive means for a job; statuses and reasons after Drive's "Resolve errors". */
+import { z } from 'zod';
+import type { EndReason } from '../contract/exit-codes.ts';
+
+export type Verdict = 'ok' | 'again' | EndReason;
+
+const RATE_REASONS = new Set([
+  'userRateLimitExceeded',
+  'rateLimitExceeded',
+  'sharingRateLimitExceeded',
+  'backendError',
+]);
+const QUOTA_REASONS = new Set([
+  'storageQuotaExceeded',
+  'quotaExceeded',
+  'dailyLimitExceeded',
+  'teamDriveFileLimitExceeded',
+  'numChildrenInNonRootLimitExceeded',
+  'teamDriveHierarchyTooDeep',
+]);
+
+/**
+ * 401 ends as drive_unavailable: the token is short-lived and minted outside, so the next attempt brings a fresh one, and
+ * a credential that is truly dead shows where it is minted.
+ */
+export function driveVerdict(status: number, reason: string | undefined): Verdict {
+  if (status >= 200 && status < 300) return 'ok';
+  if (status === 408 || status === 429 || status >= 500) return 'again';
+  if (status === 401) return 'drive_unavailable';
+  if (status === 403 && reason !== undefined && RATE_REASONS.has(reason)) return 'again';
+  if (reason !== undefined && QUOTA_REASONS.has(reason)) return 'drive_quota';
+  return 'drive_denied';
+}
+
+const errorSchema = z.object({
+  error: z.object({ errors: z.array(z.object({ reason: z.string().max(100) })).min(1) }),
+});
+
+/** The first `reason` of Drive's error body; undefined where there is none. */
+export function reasonOf(body: string): string | undefined {
+  try {
+    return errorSchema.safeParse(JSON.parse(body)).data?.error.errors[0]?.reason;
+  } catch {
+    return undefined;
+  }
+}

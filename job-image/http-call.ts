@@ -1,0 +1,48 @@
+import { request, type Dispatcher } from 'undici';
+import type { Tried } from './retry.ts';
+import { TunnelRefusedError } from './tunnel.ts';
+
+export type Response = Dispatcher.ResponseData;
+type Options = Omit<Dispatcher.RequestOptions, 'path' | 'origin' | 'signal'> & {
+  dispatcher: Dispatcher;
+  signal: AbortSignal;
+};
+
+/** What may be said of a failed call in a log: its code, never its text, which may quote an address with a key in it. */
+export const failureName = (error: unknown): string => {
+  if (error instanceof TunnelRefusedError) return error.message;
+  if (!(error instanceof Error)) return 'unknown failure';
+  return (error as NodeJS.ErrnoException).code ?? error.name;
+};
+
+/**
+ * One HTTP exchange, up to the headers of its answer; a broken connection is an answer too. Throws what `signal` aborts
+ * with, and TunnelRefusedError where egress will never let this host through.
+ */
+export async function call(url: string, options: Options): Promise<Tried<Response>> {
+  try {
+    return { done: await request(url, options) };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (error instanceof TunnelRefusedError && error.isFinal) throw error;
+    return { again: failureName(error) };
+  }
+}
+
+/** The whole body, or undefined when it is longer than `maxBytes`. Throws when the connection breaks. */
+export async function readBody(response: Response, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
+/** Throws the rest of a body away without reading it: the connection goes with it. */
+export const dropBody = (response: Response): void => {
+  response.body.on('error', () => undefined).destroy();
+};
+export const headerOf = (response: Response, name: string): string | undefined => [response.headers[name]].flat()[0];

@@ -1,0 +1,113 @@
+/** From the envelope to the `end` message. Everything printed passes here, and through the masker. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvelopeError, readEnvelope, secretsOf, type Envelope } from './contract/envelope.ts';
+import { EXIT_OF_REASON } from './contract/exit-codes.ts';
+import { formatJobMessage, type JobMessage } from './contract/messages.ts';
+import { JobEnd } from './ending.ts';
+import { makeMasker } from './masker.ts';
+
+/** From the first byte of the envelope to its last. Before the first there is no limit: a standby waits for long. */
+const ENVELOPE_LIMIT_MS = 10_000;
+/** From SIGTERM to the end, whatever is still going on. */
+const STOP_GRACE_MS = 1_500;
+const FLUSH_LIMIT_MS = 500;
+const DETAIL_MAX_CHARS = 2_000;
+export const ENVELOPE_FILE = 'envelope.json';
+
+export type JobSurroundings = {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  /** What the `ready` message said; the envelope is sealed with it. */
+  readonly nonce: string;
+  readonly secretsDir: string;
+  readonly egressSocket: string;
+  /** Aborts on SIGTERM. */
+  readonly stop: AbortSignal;
+  /** Rejects with an error that nobody caught. */
+  readonly crashed: Promise<never>;
+};
+
+type End = Extract<JobMessage, { lading: 'end' }>;
+
+async function receive(stdin: Readable, nonce: string): Promise<Envelope> {
+  let limit: NodeJS.Timeout | undefined;
+  async function* limited(): AsyncGenerator<Buffer> {
+    for await (const chunk of stdin as AsyncIterable<Buffer>) {
+      limit ??= setTimeout(
+        () => stdin.destroy(new EnvelopeError(`not complete after ${ENVELOPE_LIMIT_MS} ms`)),
+        ENVELOPE_LIMIT_MS,
+      );
+      yield chunk;
+    }
+  }
+  try {
+    return await readEnvelope(limited(), nonce);
+  } catch (error) {
+    if (error instanceof EnvelopeError) throw new JobEnd('envelope_rejected', error.message, { cause: error });
+    // The text of other errors may quote what was read.
+    throw new JobEnd('envelope_rejected', 'the envelope cannot be read', { cause: error });
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+/** How the job ended, from what it threw. Being told to stop outranks whatever broke because of it. */
+function endOf(error: unknown, isStopped: boolean, mask: (text: string) => string): End {
+  const say = (text: string): string => mask(text).slice(0, DETAIL_MAX_CHARS);
+  if (isStopped) return { lading: 'end', reason: 'terminated', detail: 'stopped by SIGTERM' };
+  if (error instanceof JobEnd) {
+    const { reason, message, retryAfterSeconds } = error;
+    return {
+      lading: 'end',
+      reason,
+      detail: say(message),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    };
+  }
+  return {
+    lading: 'end',
+    reason: 'bug',
+    detail: say(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+  };
+}
+
+/** Runs one job and answers the exit code it ends with; the last line is on its way by then. Never rejects. */
+export async function runJob(surroundings: JobSurroundings): Promise<number> {
+  const { stdin, stdout, nonce, secretsDir, egressSocket, stop, crashed } = surroundings;
+  let mask = makeMasker([]);
+  const say = (message: JobMessage): void => void stdout.write(mask(formatJobMessage(message)));
+
+  async function work(): Promise<End> {
+    // Loaded while the envelope is awaited.
+    const loading = import('./deliver.ts');
+    loading.catch(() => undefined);
+    const envelope = await receive(stdin, nonce);
+    mask = makeMasker(secretsOf(envelope));
+    await writeFile(join(secretsDir, ENVELOPE_FILE), JSON.stringify(envelope), { mode: 0o600 });
+    say({ lading: 'accepted', attemptId: envelope.attemptId });
+    const { deliver } = await loading;
+    const { files, bytes } = await deliver(envelope, { egressSocket, say, signal: stop });
+    return { lading: 'end', reason: 'ok', detail: `${files} files, ${bytes} bytes` };
+  }
+
+  const stopped = Promise.withResolvers<never>();
+  const onStop = (): void => {
+    stdin.destroy();
+    setTimeout(() => stopped.reject(stop.reason), STOP_GRACE_MS);
+  };
+  if (stop.aborted) onStop();
+  else stop.addEventListener('abort', onStop, { once: true });
+
+  let end: End;
+  try {
+    end = await Promise.race([work(), crashed, stopped.promise]);
+  } catch (error) {
+    end = endOf(error, stop.aborted, mask);
+  }
+  const flushed = new Promise<void>((resolve) => stdout.write(mask(formatJobMessage(end)), () => resolve()));
+  await Promise.race([flushed, sleep(FLUSH_LIMIT_MS)]);
+  return EXIT_OF_REASON[end.reason];
+}

@@ -1,0 +1,44 @@
+import { createSecureContext, getCACertificates } from 'node:tls';
+import { Agent, Client, type Dispatcher } from 'undici';
+import { makeTunnelConnector } from './tunnel.ts';
+
+export type Network = {
+  /** For every https origin, through CONNECT. */
+  readonly https: Dispatcher;
+  /** Plain HTTP to egress itself, for the signed calls. */
+  readonly egress: Client;
+  close: () => Promise<void>;
+};
+
+const HEADERS_LIMIT_MS = 60_000;
+/** Of silence while a body is on its way. */
+const BODY_LIMIT_MS = 60_000;
+const KEEP_ALIVE_MS = 10_000;
+/** A source and an upload for each file in flight, and one for calls between them. */
+const connectionsPerOrigin = (parallelFiles: number): number => parallelFiles + 1;
+
+export function makeNetwork(options: {
+  readonly socketPath: string;
+  readonly egressToken: string;
+  readonly extraCaPem: string | undefined;
+  readonly parallelFiles: number;
+}): Network {
+  const { socketPath, egressToken, extraCaPem, parallelFiles } = options;
+  // One context for all connections: reading some 150 roots anew for each would cost more than the handshake.
+  const secureContext =
+    extraCaPem === undefined ? undefined : createSecureContext({ ca: [...getCACertificates('default'), extraCaPem] });
+  const limits = { headersTimeout: HEADERS_LIMIT_MS, bodyTimeout: BODY_LIMIT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const https = new Agent({
+    ...limits,
+    connections: connectionsPerOrigin(parallelFiles),
+    connect: makeTunnelConnector(socketPath, egressToken, secureContext),
+  });
+  const egress = new Client('http://egress', { ...limits, socketPath });
+  return {
+    https,
+    egress,
+    close: async () => {
+      await Promise.all([https.destroy(), egress.destroy()]);
+    },
+  };
+}

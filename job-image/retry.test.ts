@@ -1,0 +1,68 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { FINALIZE_RETRY } from './finalize.ts';
+import { DRIVE_RETRY } from './drive/call.ts';
+import { PROVIDER_RETRY } from './providers/manifest.ts';
+import { parseRetryAfter, waitMs, withRetries, type RetryLimits } from './retry.ts';
+
+const LIMITS: RetryLimits = { tries: 4, baseMs: 100, capMs: 300, retryAfterMaxSeconds: 5 };
+
+describe('waitMs', () => {
+  test('grows, has a cap, and ends with the tries', () => {
+    expect([1, 2, 3, 4].map((failures) => waitMs(LIMITS, failures, { again: '' }, 1))).toEqual([
+      100,
+      200,
+      300,
+      undefined,
+    ]);
+  });
+
+  test('the jitter is full', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (random) => {
+        const ms = waitMs(LIMITS, 2, { again: '' }, random) ?? -1;
+        expect(ms).toBeGreaterThanOrEqual(0);
+        expect(ms).toBeLessThanOrEqual(200);
+      }),
+    );
+    expect(waitMs(LIMITS, 2, { again: '' }, 0)).toBe(0);
+  });
+
+  test('Retry-After is the least, and above the limit it ends the tries', () => {
+    expect(waitMs(LIMITS, 1, { again: '', retryAfterSeconds: 5 }, 1)).toBe(5_000);
+    expect(waitMs(LIMITS, 1, { again: '', retryAfterSeconds: 6 }, 1)).toBeUndefined();
+  });
+
+  test.each([
+    ['provider', PROVIDER_RETRY, 10_000],
+    ['Drive', DRIVE_RETRY, 20_000],
+    ['finalize', FINALIZE_RETRY, 30_000],
+  ])('%s: all waits together stay below what was promised', (_title, limits, atMostMs) => {
+    let total = 0;
+    for (let failures = 1; failures < limits.tries; failures += 1)
+      total += waitMs(limits, failures, { again: '' }, 1) ?? 0;
+    expect(total).toBeLessThan(atMostMs);
+  });
+});
+
+test.each([
+  ['7', 7],
+  ['Thu, 01 Jan 1970 00:01:00 GMT', 60],
+  ['Thu, 01 Jan 1969 00:00:00 GMT', 0],
+  ['999999999', 86_400],
+  ['soon', undefined],
+  ['', undefined],
+  [undefined, undefined],
+])('Retry-After %j is %s s', (header, seconds) => {
+  expect(parseRetryAfter(header, 0)).toBe(seconds);
+});
+
+test('withRetries stops waiting when it is told to', async () => {
+  const stop = new AbortController();
+  const slow = { ...LIMITS, retryAfterMaxSeconds: 1_000 };
+  const act = async () => {
+    queueMicrotask(() => setImmediate(() => stop.abort(new Error('stopped'))));
+    return { again: 'away', retryAfterSeconds: 900 };
+  };
+  await expect(withRetries(slow, stop.signal, act, () => new Error('exhausted'))).rejects.toThrow(/abort/i);
+});

@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type RetryLimits = {
+  /** Tries in all, the first included. */
+  readonly tries: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+  /** A `Retry-After` above this is not waited for here: the attempt ends and hands the wish on. */
+  readonly retryAfterMaxSeconds: number;
+};
+
+/** The outside world did not do it this time. `cause` is shown to operators and holds no secrets. */
+export type Again = { readonly again: string; readonly retryAfterSeconds?: number | undefined };
+export type Tried<T> = { readonly done: T } | Again;
+
+/** Full jitter: anything up to the exponential bound, so that many jobs do not come back together. */
+export const backoffMs = (limits: RetryLimits, failures: number, random: number): number =>
+  Math.round(random * Math.min(limits.capMs, limits.baseMs * 2 ** (failures - 1)));
+
+/** Whether and how long to wait after `failures` failures in a row; undefined means: give up now. */
+export function waitMs(limits: RetryLimits, failures: number, last: Again, random: number): number | undefined {
+  const wishedSeconds = last.retryAfterSeconds ?? 0;
+  if (failures >= limits.tries || wishedSeconds > limits.retryAfterMaxSeconds) return undefined;
+  return Math.max(wishedSeconds * 1_000, backoffMs(limits, failures, random));
+}
+
+/** Sleeps before the next try and says true, or says false when there is none. Rejects when `signal` aborts. */
+export async function pause(limits: RetryLimits, failures: number, last: Again, signal: AbortSignal): Promise<boolean> {
+  const ms = waitMs(limits, failures, last, Math.random());
+  if (ms === undefined) return false;
+  await sleep(ms, undefined, { signal });
+  return true;
+}
+
+/** Acts until it is done; throws `exhausted(last)` when the limits are reached, and what `act` throws at once. */
+export async function withRetries<T>(
+  limits: RetryLimits,
+  signal: AbortSignal,
+  act: () => Promise<Tried<T>>,
+  exhausted: (last: Again) => Error,
+): Promise<T> {
+  for (let failures = 0; ;) {
+    const tried = await act();
+    if ('done' in tried) return tried.done;
+    failures += 1;
+    if (!(await pause(limits, failures, tried, signal))) throw exhausted(tried);
+  }
+}
+
+const RETRY_AFTER_MAX_SECONDS = 86_400;
+
+/** Seconds of a `Retry-After` header, given as seconds or as a date; undefined for anything else. */
+export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | undefined {
+  const text = [header].flat()[0]?.trim();
+  if (text === undefined || text === '') return undefined;
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - nowMs) / 1_000);
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), RETRY_AFTER_MAX_SECONDS) : undefined;
+}

@@ -1,0 +1,76 @@
+import type { DeliveredFile } from './contract/signed-call.ts';
+import type { Drive } from './drive/call.ts';
+import type { Existing } from './drive/existing.ts';
+import type { FolderAt } from './drive/folder.ts';
+import { removeFile } from './drive/remove.ts';
+import type { DriveResource } from './drive/resource.ts';
+import { chunkBytesFor } from './drive/upload.ts';
+import type { ProgressMeter } from './progress.ts';
+import type { Provider, SourceFile } from './providers/provider.ts';
+import { transferFile } from './transfer-file.ts';
+
+const fits = (file: SourceFile, resource: DriveResource): boolean =>
+  resource.size === file.bytes && resource.sha256Checksum === file.sha256;
+
+/** What of `found` can stay as the delivery of `file`, and what must go. */
+export function keepOne(
+  file: SourceFile,
+  found: readonly DriveResource[],
+): { kept: DriveResource | undefined; surplus: readonly DriveResource[] } {
+  const kept = found.find((resource) => fits(file, resource));
+  return { kept, surplus: found.filter((resource) => resource !== kept) };
+}
+
+/**
+ * Carries all files, `parallelFiles` at once; the first failure stops the others and is thrown. Files that an earlier
+ * attempt delivered are kept. Answers in the order of `files`.
+ */
+export async function transferAll(
+  options: {
+    readonly provider: Provider;
+    readonly drive: Drive;
+    readonly folderAt: FolderAt;
+    readonly existing: Existing;
+    readonly files: readonly SourceFile[];
+    readonly jobId: string;
+    readonly parallelFiles: number;
+    readonly progress: ProgressMeter;
+  },
+  signal: AbortSignal,
+): Promise<DeliveredFile[]> {
+  const { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress } = options;
+  const chunkBytes = chunkBytesFor(Math.min(parallelFiles, files.length));
+  const parts = { provider, drive, folderAt, jobId, chunkBytes, onBytes: progress.bytes };
+  const stopped = new AbortController();
+  const either = AbortSignal.any([signal, stopped.signal]);
+
+  async function deliver(file: SourceFile): Promise<DeliveredFile> {
+    const { kept, surplus } = keepOne(file, existing.files.get(file.path) ?? []);
+    for (const { id } of surplus) await removeFile(drive, id, either);
+    if (kept !== undefined) {
+      progress.skipped(file.bytes);
+      return { path: file.path, bytes: file.bytes, sha256: file.sha256, driveId: kept.id };
+    }
+    const delivered = await transferFile(parts, file, either);
+    progress.fileDone();
+    return delivered;
+  }
+
+  const delivered = Array.from<DeliveredFile>({ length: files.length });
+  const left = files.entries();
+  let failure: { cause: unknown } | undefined;
+  const carrier = async (): Promise<void> => {
+    for (const [index, file] of left) {
+      try {
+        delivered[index] = await deliver(file);
+      } catch (cause) {
+        failure ??= { cause };
+        stopped.abort(cause);
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: parallelFiles }, carrier));
+  if (failure !== undefined) throw failure.cause;
+  return delivered;
+}
