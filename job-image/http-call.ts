@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { request, type Dispatcher } from 'undici';
 import type { Tried } from './retry.ts';
 import { TunnelRefusedError } from './tunnel.ts';
@@ -11,7 +12,7 @@ type Options = Omit<Dispatcher.RequestOptions, 'path' | 'origin' | 'signal'> & {
 /** What may be said of a failed call in a log: its code, never its text, which may quote an address with a key in it. */
 export const failureName = (error: unknown): string => {
   if (error instanceof TunnelRefusedError) return error.message;
-  if (!(error instanceof Error)) return 'unknown failure';
+  if (!types.isNativeError(error)) return 'unknown failure';
   return (error as NodeJS.ErrnoException).code ?? error.name;
 };
 

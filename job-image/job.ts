@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { types } from 'node:util';
 import { EnvelopeError, readEnvelope, secretsOf, type Envelope } from './contract/envelope.ts';
 import { EXIT_OF_REASON } from './contract/exit-codes.ts';
 import { formatJobMessage, type JobMessage } from './contract/messages.ts';
@@ -70,7 +71,7 @@ function endOf(error: unknown, isStopped: boolean, mask: (text: string) => strin
   return {
     lading: 'end',
     reason: 'bug',
-    detail: say(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    detail: say(types.isNativeError(error) ? (error.stack ?? error.message) : String(error)),
   };
 }
 

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Progress } from './contract/messages.ts';
 import { makeDrive, type Drive } from './drive/call.ts';
@@ -142,6 +143,7 @@ describe('transferAll', () => {
 
   test('an answer lost after the last byte is asked for again, and no second copy is made', async () => {
     const { url } = await outside.serveHttps(() => (request, response) => {
+      const { socket } = request;
       void (async () => {
         const { body, statusCode, headers } = await outside.https.request({
           origin: outside.googleUrl,
@@ -155,7 +157,7 @@ describe('transferAll', () => {
         const answer = Buffer.from(await body.arrayBuffer());
         if (request.method === 'PUT' && statusCode === 200 && !lost) {
           lost = true;
-          request.socket.destroy();
+          socket.destroy();
           return;
         }
         const location = String(headers['location'] ?? '').replace(outside.googleUrl, url);
@@ -237,10 +239,10 @@ describe('transferAll', () => {
           etag: undefined,
           body: (async function* () {
             yield randomBytes(100);
+            const aborted = once(signal, 'abort');
             stop.abort(new Error('stopped'));
-            await new Promise((_resolve, reject) =>
-              signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-            );
+            await aborted;
+            throw signal.reason;
           })(),
         },
       }),

@@ -17,7 +17,10 @@ async function main(): Promise<void> {
     return log.info({ strays }, 'swept');
   }
   const orchestrator = await startOrchestrator(config, log);
-  log.info({ url: orchestrator.url, engine: config.engine.name, slots: config.engine.slots }, 'listening');
+  log.info(
+    { url: orchestrator.url, holder: orchestrator.holder, engine: config.engine.name, slots: config.engine.slots },
+    'listening',
+  );
   const signalled = new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);

@@ -35,6 +35,8 @@ const STANDBY_PROFILE = 'standard';
 
 export type Orchestrator = {
   url: string;
+  /** Its name in leases and in Postgres' list of connections. */
+  holder: string;
   /** Rejects when the task queue ends by itself, which only a restart mends. */
   failed: Promise<never>;
   /** Hands over: leases are let go, containers run on. */
@@ -209,6 +211,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   });
 
   return {
+    holder,
     url: `http://${config.http.host}:${(health.address() as AddressInfo).port}`,
     failed: worker.promise.then(() => Promise.reject(new Error('the task queue ended'))),
     stop: async () => {

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { request } from 'node:https';
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { callJson, makeCustomer, type PlacedOrder } from '../sandbox/customer.ts';
+import { getJson } from '../sandbox/https.ts';
 import type { System } from '../sandbox/system.ts';
 import type { Pool } from '../sql/pool.ts';
 import { maybeOne } from '../sql/pool.ts';
@@ -69,20 +69,6 @@ const driveSchema = z.array(
   }),
 );
 type DriveListing = z.infer<typeof driveSchema>;
-
-/** The stand-in's own view of Drive, over TLS with the sandbox's authority. */
-function driveListing(system: System): Promise<DriveListing> {
-  return new Promise((resolve, reject) => {
-    const call = request(`${system.googleUrl}/sandbox/files`, { ca: system.caPem, timeout: 30_000 }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () => resolve(driveSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')))));
-      answer.on('error', reject);
-    });
-    call.on('error', reject);
-    call.end();
-  });
-}
 
 const mailsSchema = z.array(z.object({ to: z.array(z.string()), subject: z.string(), messageId: z.string() }));
 
@@ -159,7 +145,11 @@ export async function collectEvidence(about: {
   );
   if (!job) throw new Error(`order ${order.code} has no job`);
   const { attempts, limits, paidToRunningMs } = await attemptsOf(pool, job.id);
-  const compared = comparedFiles(await driveListing(system), job.id, await sourceOf(about.courseDir));
+  const compared = comparedFiles(
+    driveSchema.parse(await getJson(`${system.googleUrl}/sandbox/files`, system.caPem)),
+    job.id,
+    await sourceOf(about.courseDir),
+  );
   const permission = compared.folder?.permissions.find((one) => one.role === 'reader' && one.emailAddress === email);
   const mails = await callJson(mailsSchema, `${system.mailControlUrl}/sandbox/mails`);
   const mine = mails.filter((one) => one.to.includes(email) && one.subject.includes(order.code));

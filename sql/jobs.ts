@@ -93,6 +93,15 @@ export const acceptManifest = (db: Database, id: string, folderId: string): Prom
     [id, folderId],
   );
 
+/** A task that is still at work keeps its step for another `leaseSeconds`. */
+export async function renewStep(db: Database, id: string, state: JobState, leaseSeconds: number): Promise<void> {
+  await db.query(
+    `UPDATE jobs SET next_task_at = now() + make_interval(secs => $3::int)
+     WHERE id = $1::uuid AND state = $2::text AND next_task_at > now()`,
+    [id, state, leaseSeconds],
+  );
+}
+
 /** Gives the step back so that the next one of this state is due at once. */
 export const releaseStep = (db: Database, id: string, state: JobState): Promise<JobRow | undefined> =>
   maybeOne<JobRow>(
@@ -199,16 +208,17 @@ export async function cancelJob(
   return 'stopping';
 }
 
-/** How long until something is due, in milliseconds; undefined when nothing is open. */
+/** How long until something is due, in milliseconds; undefined when nothing is open: no job, and no attempt. */
 export async function nextDueMs(db: Database): Promise<number | undefined> {
-  const row = await maybeOne<{ open: number; due_ms: number }>(
+  const row = await maybeOne<{ open: boolean; due_ms: number }>(
     db,
-    `SELECT count(*) AS open,
-            coalesce(min(extract(epoch FROM next_task_at - now()) * 1000) FILTER (WHERE state <> 'attempting'), 1e9)::float8 AS due_ms
-     FROM jobs WHERE state NOT IN ('completed', 'dead')`,
+    `SELECT EXISTS (SELECT FROM jobs WHERE state NOT IN ('completed', 'dead'))
+              OR EXISTS (SELECT FROM attempts WHERE state <> 'settled') AS open,
+            (SELECT coalesce(min(extract(epoch FROM next_task_at - now()) * 1000), 1e9)::float8 FROM jobs
+             WHERE state NOT IN ('completed', 'dead', 'attempting')) AS due_ms`,
     [],
   );
-  return row === undefined || row.open === 0 ? undefined : Math.max(0, row.due_ms);
+  return row?.open ? Math.max(0, row.due_ms) : undefined;
 }
 
 /** From the payment that made the job to the attempt's first acknowledged envelope; undefined while it is not running. */

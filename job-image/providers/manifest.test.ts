@@ -77,14 +77,14 @@ describe('a provider of another kind', () => {
   let manifest: object | string | Buffer;
   let origin: string;
   let other: string;
+  const listener = () => (request: IncomingMessage, response: ServerResponse) => {
+    seen.push(request);
+    if (request.url !== '/manifest.json') return answer(request, response);
+    return void response.end(
+      typeof manifest === 'object' && !Buffer.isBuffer(manifest) ? JSON.stringify(manifest) : manifest,
+    );
+  };
   beforeAll(async () => {
-    const listener = () => (request: IncomingMessage, response: ServerResponse) => {
-      seen.push(request);
-      if (request.url !== '/manifest.json') return answer(request, response);
-      return void response.end(
-        typeof manifest === 'object' && !Buffer.isBuffer(manifest) ? JSON.stringify(manifest) : manifest,
-      );
-    };
     origin = (await outside.serveHttps(listener)).url;
     other = (await outside.serveHttps(listener)).url;
   });

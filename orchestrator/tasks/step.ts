@@ -4,11 +4,14 @@
  */
 import type { Logger } from 'pino';
 import type { Pool } from '../../sql/pool.ts';
-import { bury, postponeStep, type JobState } from '../../sql/jobs.ts';
+import { bury, postponeStep, renewStep, type JobState } from '../../sql/jobs.ts';
 import { backoffSeconds } from '../outcome.ts';
 
-/** How long a task may hold its step before another may take it. Longer than any of its calls can last. */
-export const STEP_LEASE_SECONDS = 90;
+/** How long after its last sign of life a task's step is taken by another. Every act of a task may be repeated. */
+export const STEP_LEASE_SECONDS = 8;
+const STEP_RENEWAL_MS = 2_500;
+/** No call of a task takes longer; a task that hangs beyond it is not kept alive. */
+const STEP_LIMIT_MS = 120_000;
 const STEP_FAILURES_MAX = 10;
 const STEP_DELAY_MAX_SECONDS = 10 * 60;
 
@@ -29,7 +32,16 @@ export async function runStep(
   work: () => Promise<StepAnswer>,
 ): Promise<void> {
   const ids = { job: about.jobId, task: about.task };
-  const answer = await work().catch((error: unknown): StepAnswer => ({ step: 'postpone', detail: detailOf(error) }));
+  const giveUpAt = Date.now() + STEP_LIMIT_MS;
+  const renewal = setInterval(() => {
+    if (Date.now() < giveUpAt)
+      renewStep(deps.pool, about.jobId, about.state, STEP_LEASE_SECONDS).catch((error: unknown) =>
+        deps.log.warn({ ...ids, err: error }, 'step not renewed'),
+      );
+  }, STEP_RENEWAL_MS);
+  const answer = await work()
+    .catch((error: unknown): StepAnswer => ({ step: 'postpone', detail: detailOf(error) }))
+    .finally(() => clearInterval(renewal));
   if (answer.step === 'bury') {
     await bury(deps.pool, about.jobId, about.state, answer.reason, answer.detail);
     deps.log.error({ ...ids, reason: answer.reason, detail: answer.detail }, 'job is dead');
