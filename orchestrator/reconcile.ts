@@ -6,7 +6,7 @@
  * job, or our own timer for the next due step, starts the next pass.
  */
 import type { Logger } from 'pino';
-import { adoptExpired, openOnEngine, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
+import { adoptExpired, ownersOf, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
 import { freeSlots, recordDiskFree } from '../sql/engines.ts';
 import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
@@ -19,6 +19,9 @@ import { settleAttempt, type SettleDeps } from './observe.ts';
 import { repairOf, strays } from './repairs.ts';
 
 const PASS_EVERY_MS = 1_000;
+/** From a kick to its pass: right away it would compete with the very tasks that move what moved. */
+const KICK_AFTER_MS = 200;
+const PAUSE_MIN_MS = 50;
 const SWEEP_EVERY_MS = 30_000;
 const STRAY_MIN_AGE_SECONDS = 120;
 const DUE_STEPS_MAX = 100;
@@ -40,7 +43,7 @@ export type ReconcileDeps = SettleDeps & {
 };
 
 export type Reconcile = {
-  /** Something may have changed: look soon. Cheap; any number of calls become one pass. */
+  /** Something may have changed: look soon. Cheap; the calls of a while become one pass. */
   kick: () => void;
   stop: () => Promise<void>;
 };
@@ -108,8 +111,6 @@ export async function sweep(
   options: { dryRun: boolean; minAgeSeconds?: number },
 ): Promise<string[]> {
   const listed = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.engine]: deps.engineName });
-  // Asked after the listing: an attempt that is open by then owns its container.
-  const open = await openOnEngine(deps.pool, deps.engineName);
   const found = listed.map(({ id, createdAtSeconds, state, labels }) => ({
     id,
     createdAtSeconds,
@@ -117,7 +118,13 @@ export async function sweep(
     attempt: labels[LABEL.attempt],
     standby: labels[LABEL.standby] !== undefined,
   }));
-  const unowned = strays(found, open, Date.now() / 1000, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
+  // Asked after the listing: an attempt that is open by then owns its container.
+  const owners = await ownersOf(
+    deps.pool,
+    found.map(({ id }) => id),
+    found.flatMap(({ attempt }) => attempt ?? []),
+  );
+  const unowned = strays(found, owners, Date.now() / 1000, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
   for (const id of unowned) {
     deps.log.warn({ container: id, dryRun: options.dryRun }, 'stray container');
     if (!options.dryRun) await deps.engine.remove(id);
@@ -132,6 +139,7 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
   let again = false;
   let stopped = false;
   let sweptAt = 0;
+  let plannedAt = Number.POSITIVE_INFINITY;
 
   async function pass(): Promise<void> {
     await lookAfterOwn(deps, stopping);
@@ -147,7 +155,10 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
   /** How long until the next pass; undefined to sleep until somebody kicks. */
   const pauseMs = async (): Promise<number | undefined> => {
     const due = await nextDueMs(deps.pool);
-    return due === undefined ? undefined : Math.min(due, PASS_EVERY_MS);
+    if (due !== undefined) return Math.min(due, PASS_EVERY_MS);
+    // Before going to sleep: what somebody who died in the last moments left.
+    await sweep(deps, { dryRun: false });
+    return undefined;
   };
 
   async function passAndPlan(): Promise<void> {
@@ -160,13 +171,15 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
     }
     running = undefined;
     if (stopped) return;
-    if (again) plan(0);
-    else if (pause !== undefined) plan(Math.max(pause, 50));
+    if (again) pause = Math.min(pause ?? KICK_AFTER_MS, KICK_AFTER_MS);
+    if (pause !== undefined) plan(Math.max(pause, PAUSE_MIN_MS));
   }
 
   function plan(ms: number): void {
     clearTimeout(timer);
+    plannedAt = performance.now() + ms;
     timer = setTimeout(() => {
+      plannedAt = Number.POSITIVE_INFINITY;
       again = false;
       running = passAndPlan();
     }, ms);
@@ -175,10 +188,10 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
   function kick(): void {
     if (stopped) return;
     if (running) again = true;
-    else plan(0);
+    else if (plannedAt > performance.now() + KICK_AFTER_MS) plan(KICK_AFTER_MS);
   }
 
-  kick();
+  plan(0);
   return {
     kick,
     stop: async () => {

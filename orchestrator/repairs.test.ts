@@ -12,6 +12,7 @@ describe('what to do about an attempt we hold', () => {
     ['overdue and being stopped: nothing', { ...attempt, overdue: true }, { followed: true, stopping: true }, 'none'],
     ['overdue and not followed: follow first, so that its end is seen', { ...attempt, overdue: true }, {}, 'follow'],
     ['being made by us: nothing', { ...attempt, state: 'creating' }, { launching: true }, 'none'],
+    ['followed since the row was read: nothing', { ...attempt, state: 'creating' }, { followed: true }, 'none'],
     ['being made by nobody: give up', { ...attempt, state: 'creating' }, {}, 'give_up'],
     [
       'being made by nobody, not even a container yet: give up',
@@ -25,25 +26,27 @@ describe('what to do about an attempt we hold', () => {
   });
 });
 
-test('strays are old containers of ours that no open attempt owns, and no others', () => {
+test('strays are containers of ours that the database proves unowned, and no others', () => {
   const one = { createdAtSeconds: 0, state: 'running', attempt: undefined, standby: false };
+  const young = { ...one, createdAtSeconds: 999 };
   const containers = [
     { ...one, id: 'open by attempt', attempt: 'a' },
     { ...one, id: 'open by container', standby: true },
-    { ...one, id: 'settled', attempt: 'b' },
-    { ...one, id: 'young', createdAtSeconds: 990, attempt: 'c' },
-    { ...one, id: 'unlabelled' },
+    { ...young, id: 'settled by attempt', attempt: 'b', state: 'exited' },
+    { ...young, id: 'settled by container', standby: true },
+    { ...young, id: 'unknown and young', attempt: 'c' },
+    { ...one, id: 'unknown and old' },
     { ...one, id: 'waiting standby', standby: true },
-    { ...one, id: 'orphaned standby', standby: true, state: 'exited' },
-    { ...one, id: 'young orphaned standby', createdAtSeconds: 999, standby: true, state: 'exited' },
+    { ...young, id: 'remains of a standby', standby: true, state: 'exited' },
+    { ...young, id: 'standby being made', standby: true, state: 'created' },
     { ...one, id: 'standby never started', standby: true, state: 'created' },
   ];
-  const open = { attempts: new Set(['a']), containers: new Set(['open by container']) };
-  expect(strays(containers, open, 1_000, 120)).toEqual([
-    'settled',
-    'unlabelled',
-    'orphaned standby',
-    'young orphaned standby',
+  const owners = { open: new Set(['a', 'open by container']), settled: new Set(['b', 'settled by container']) };
+  expect(strays(containers, owners, 1_000, 120)).toEqual([
+    'settled by attempt',
+    'settled by container',
+    'unknown and old',
+    'remains of a standby',
     'standby never started',
   ]);
 });

@@ -44,6 +44,8 @@ export type BegunAttempt = AttemptRow & {
 export const beginNextAttempt = (
   db: Database,
   attempt: {
+    /** The new attempt's id: whoever begins it knows it before anybody can see it. */
+    id: string;
     engine: string;
     holder: string;
     leaseSeconds: number;
@@ -73,14 +75,14 @@ export const beginNextAttempt = (
        UPDATE jobs SET state = 'attempting', attempts_started = attempts_started + 1, updated_at = now()
        FROM job, slot WHERE jobs.id = job.id RETURNING jobs.id, jobs.attempts_started
      ), begun AS (
-       INSERT INTO attempts (job_id, n, engine, lease_holder, lease_expires_at, profile, limits, image, deadline_at)
-       SELECT moved.id, moved.attempts_started, $1::text, $2::text, now() + make_interval(secs => $3::int), job.profile,
-              job.limits, $5::text, now() + make_interval(secs => (job.limits ->> 'deadlineSeconds')::int)
+       INSERT INTO attempts (id, job_id, n, engine, lease_holder, lease_expires_at, profile, limits, image, deadline_at)
+       SELECT $6::uuid, moved.id, moved.attempts_started, $1::text, $2::text, now() + make_interval(secs => $3::int),
+              job.profile, job.limits, $5::text, now() + make_interval(secs => (job.limits ->> 'deadlineSeconds')::int)
        FROM moved, job RETURNING ${COLUMNS}
      )
      SELECT begun.*, job.course_id, job.title AS course_title, job.source AS course_source, job.code AS order_code
      FROM begun, job`,
-    [attempt.engine, attempt.holder, attempt.leaseSeconds, JSON.stringify(attempt.profiles), attempt.image],
+    [attempt.engine, attempt.holder, attempt.leaseSeconds, JSON.stringify(attempt.profiles), attempt.image, attempt.id],
   );
 
 /** The container exists. Written as soon as its id is known, so that whoever comes after us can find it. */
@@ -161,12 +163,13 @@ export const settle = (
   maybeOne<AttemptRow>(
     db,
     `WITH open AS (
-       SELECT id AS open_id, state AS was FROM attempts
+       SELECT id AS open_id, state AS was, CASE $3::text WHEN 'cancelled' THEN stop_detail END AS said FROM attempts
        WHERE id = $1::uuid AND lease_epoch = $2::int AND state <> 'settled' FOR UPDATE
      ), settled AS (
-       UPDATE attempts SET state = 'settled', settled_at = clock_timestamp(), outcome = $3::text, detail = $4::text,
-         exit_code = $5::int, oom_killed = $6::boolean, end_message = $7::jsonb
-       FROM open WHERE attempts.id = open.open_id RETURNING ${COLUMNS}, open.was
+       UPDATE attempts SET state = 'settled', settled_at = clock_timestamp(), outcome = $3::text,
+         detail = concat_ws('; ', open.said, $4::text), exit_code = $5::int, oom_killed = $6::boolean,
+         end_message = $7::jsonb
+       FROM open WHERE attempts.id = open.open_id RETURNING ${COLUMNS}, open.was, open.said
      ), freed AS (
        UPDATE engines SET slots_used = slots_used - 1, updated_at = now(),
          launching = launching - (CASE settled.was WHEN 'creating' THEN 1 ELSE 0 END),
@@ -180,7 +183,7 @@ export const settle = (
          next_task_at = now() + make_interval(secs => $10::double precision),
          profile = coalesce($13::text, jobs.profile),
          dead_reason = CASE $8::text WHEN 'dies' THEN $11::text END,
-         dead_detail = CASE $8::text WHEN 'dies' THEN $12::text END,
+         dead_detail = CASE $8::text WHEN 'dies' THEN concat_ws('; ', settled.said, $12::text) END,
          updated_at = now()
        FROM settled WHERE jobs.id = settled.job_id AND jobs.state = 'attempting' AND $8::text <> 'stays'
      )
@@ -244,19 +247,24 @@ export async function releaseLeases(db: Database, holder: string): Promise<numbe
   return rowCount ?? 0;
 }
 
-/** The containers and the attempts of this engine that are not settled: nobody may sweep these. */
-export async function openOnEngine(
+/** Of these containers and attempts, which belong to an attempt that is open, and which to one that is settled. */
+export async function ownersOf(
   db: Database,
-  engine: string,
-): Promise<{ attempts: Set<string>; containers: Set<string> }> {
-  const { rows } = await db.query<{ id: string; container_id: string | null }>(
-    `SELECT id, container_id FROM attempts WHERE engine = $1::text AND state <> 'settled'`,
-    [engine],
+  containerIds: readonly string[],
+  attemptIds: readonly string[],
+): Promise<{ open: Set<string>; settled: Set<string> }> {
+  const { rows } = await db.query<{ id: string; container_id: string | null; settled: boolean }>(
+    `SELECT id, container_id, state = 'settled' AS settled FROM attempts
+     WHERE container_id = ANY ($1::text[]) OR id = ANY ($2::uuid[])`,
+    [containerIds, attemptIds],
   );
-  return {
-    attempts: new Set(rows.map((row) => row.id)),
-    containers: new Set(rows.flatMap((row) => row.container_id ?? [])),
-  };
+  const idsOf = (settled: boolean): Set<string> =>
+    new Set(
+      rows
+        .filter((row) => row.settled === settled)
+        .flatMap((row) => [row.id, ...(row.container_id ? [row.container_id] : [])]),
+    );
+  return { open: idsOf(false), settled: idsOf(true) };
 }
 
 /** The container of an attempt, whatever its state. */

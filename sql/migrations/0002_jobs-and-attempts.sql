@@ -7,7 +7,9 @@ CREATE TABLE job_moves_allowed (
 INSERT INTO job_moves_allowed VALUES
   ('paid', 'enrolling'), ('enrolling', 'enrolled'), ('enrolled', 'attempting'), ('attempting', 'enrolled'),
   ('attempting', 'delivering'), ('delivering', 'completed'),
-  ('paid', 'dead'), ('enrolling', 'dead'), ('enrolled', 'dead'), ('attempting', 'dead'), ('delivering', 'dead');
+  ('paid', 'dead'), ('enrolling', 'dead'), ('enrolled', 'dead'), ('attempting', 'dead'), ('delivering', 'dead'),
+  -- Only with a redrive counted, which is the owner's to write.
+  ('dead', 'paid');
 
 CREATE TABLE jobs (
   id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -32,6 +34,9 @@ CREATE TABLE jobs (
   folder_id       text,
   dead_reason     text,
   dead_detail     text,
+  -- How often an operator sent it on its way again out of the dead letter, and why he did the last time.
+  redrives        smallint NOT NULL DEFAULT 0,
+  redrive_reason  text,
   created_at      timestamptz NOT NULL DEFAULT now(),
   updated_at      timestamptz NOT NULL DEFAULT now(),
   CHECK ((state = 'dead') = (dead_reason IS NOT NULL)),
@@ -85,13 +90,20 @@ CREATE TABLE attempts (
   deadline_at      timestamptz NOT NULL,
   -- Written before the signal is sent.
   stop_reason      text CHECK (stop_reason IN ('deadline', 'cancelled', 'hardening_mismatch', 'handshake_failed')),
+  -- What the person said who asked for the stop.
+  stop_detail      text,
   created_at       timestamptz NOT NULL DEFAULT now(),
   running_at       timestamptz,
   finalized_at     timestamptz,
   settled_at       timestamptz,
   exit_code        integer,
   oom_killed       boolean,
-  outcome          text,
+  -- Exactly the names of sql/outcomes.ts.
+  outcome          text CHECK (outcome IN (
+                     'succeeded', 'app_temporary', 'bad_input', 'protected_content', 'not_entitled', 'bug',
+                     'no_manifest', 'unknown_exit', 'oom', 'deadline', 'cancelled', 'handshake_failed',
+                     'hardening_mismatch', 'killed_outside', 'start_failed', 'image_missing', 'engine_lost',
+                     'orchestrator_lost')),
   detail           text,
   end_message      jsonb,
   progress         jsonb,
@@ -102,8 +114,10 @@ CREATE TABLE attempts (
 );
 -- A job never runs twice at once, whatever the code above it believes.
 CREATE UNIQUE INDEX attempts_one_open ON attempts (job_id) WHERE state <> 'settled';
+CREATE INDEX attempts_of_container ON attempts (container_id);
 CREATE INDEX attempts_open ON attempts (engine) WHERE state <> 'settled';
 
+-- The manifest of each attempt that had one accepted; what a job delivers is that of the last.
 CREATE TABLE files (
   job_id     uuid NOT NULL REFERENCES jobs,
   path       text NOT NULL,
@@ -111,7 +125,7 @@ CREATE TABLE files (
   sha256     text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
   drive_id   text NOT NULL,
   attempt_id uuid NOT NULL REFERENCES attempts,
-  PRIMARY KEY (job_id, path)
+  PRIMARY KEY (attempt_id, path)
 );
 
 CREATE TABLE deliveries (

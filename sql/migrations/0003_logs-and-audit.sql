@@ -26,7 +26,67 @@ CREATE TABLE log_ends (
   ended_at      timestamptz NOT NULL DEFAULT now()
 );
 
--- Every state change of a job or an attempt, written by trigger so that no code path can forget it.
+-- Who follows a log hears of each new chunk and of the end.
+CREATE FUNCTION log_grew() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('lading_logs', NEW.attempt_id::text);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER log_grew AFTER INSERT ON log_chunks FOR EACH ROW EXECUTE FUNCTION log_grew();
+CREATE TRIGGER log_ended AFTER INSERT ON log_ends FOR EACH ROW EXECUTE FUNCTION log_grew();
+
+-- Who read which part of a log.
+CREATE TABLE log_reads (
+  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- What the database knows of the reader, and what the reader says of himself.
+  reader      text NOT NULL DEFAULT session_user,
+  address     inet DEFAULT inet_client_addr(),
+  person      text NOT NULL CHECK (length(person) BETWEEN 1 AND 200),
+  reason      text CHECK (length(reason) <= 1000),
+  via         text NOT NULL CHECK (length(via) BETWEEN 1 AND 100),
+  attempt_id  uuid NOT NULL REFERENCES attempts,
+  from_seq    integer NOT NULL,
+  to_seq      integer NOT NULL CHECK (to_seq >= from_seq),
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX log_reads_of_attempt ON log_reads (attempt_id, id);
+
+-- A log is read in two steps: the read is announced, and the chunks are given for an announcement that is committed.
+-- In one step a reader could roll back the trace of what he has seen. Null when nothing is stored from there on.
+CREATE FUNCTION announce_log_read(attempt uuid, first_seq integer, max_chunks integer, via text, person text, reason text)
+RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  INSERT INTO log_reads (attempt_id, from_seq, to_seq, via, person, reason)
+  SELECT attempt, min(page.seq), max(page.seq), via, person, reason
+  FROM (SELECT seq FROM log_chunks WHERE attempt_id = attempt AND seq >= first_seq
+        ORDER BY seq LIMIT least(max_chunks, 64)) page
+  HAVING count(*) > 0
+  RETURNING id
+$$;
+
+CREATE FUNCTION read_log(announced bigint)
+RETURNS TABLE (seq integer, first_line bigint, line_count integer, raw_bytes integer, last_at text,
+               last_at_lines integer, zstd bytea, hash bytea)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  reading log_reads;
+BEGIN
+  SELECT * INTO reading FROM log_reads r
+  WHERE r.id = announced AND r.reader = session_user AND r.at > clock_timestamp() - interval '1 minute'
+    AND r.transaction IS DISTINCT FROM pg_current_xact_id_if_assigned();
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'this read was not announced, and committed, within the last minute' USING ERRCODE = 'LD002';
+  END IF;
+  RETURN QUERY SELECT c.seq, c.first_line, c.line_count, c.raw_bytes, c.last_at, c.last_at_lines, c.zstd, c.hash
+               FROM log_chunks c
+               WHERE c.attempt_id = reading.attempt_id AND c.seq BETWEEN reading.from_seq AND reading.to_seq
+               ORDER BY c.seq;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION announce_log_read(uuid, integer, integer, text, text, text), read_log(bigint) FROM PUBLIC;
+
+-- Every state change of a job or an attempt, and every decision to stop one, written by trigger so that no code path can forget it.
 CREATE TABLE audit_events (
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at         timestamptz NOT NULL DEFAULT now(),
@@ -41,15 +101,18 @@ CREATE INDEX audit_events_of_subject ON audit_events (subject_id, id);
 
 CREATE FUNCTION job_moved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-  IF TG_OP = 'UPDATE' AND NOT EXISTS (
-    SELECT FROM job_moves_allowed WHERE from_state = OLD.state AND to_state = NEW.state
+  IF TG_OP = 'UPDATE' AND (
+    NOT EXISTS (SELECT FROM job_moves_allowed WHERE from_state = OLD.state AND to_state = NEW.state)
+    OR (OLD.state = 'dead' AND NEW.redrives <> OLD.redrives + 1)
   ) THEN
     RAISE EXCEPTION 'job % cannot move from % to %', NEW.id, OLD.state, NEW.state USING ERRCODE = 'LD001';
   END IF;
   INSERT INTO audit_events (subject, subject_id, from_state, to_state, detail)
   VALUES ('job', NEW.id, CASE TG_OP WHEN 'UPDATE' THEN OLD.state END, NEW.state,
-          CASE WHEN NEW.dead_reason IS NOT NULL
-               THEN jsonb_build_object('reason', NEW.dead_reason, 'detail', NEW.dead_detail) END);
+          CASE WHEN NEW.state = 'dead' THEN jsonb_build_object('reason', NEW.dead_reason, 'detail', NEW.dead_detail)
+               WHEN TG_OP = 'UPDATE' AND OLD.state = 'dead'
+               THEN jsonb_build_object('reason', NEW.redrive_reason, 'was', OLD.dead_reason, 'detail', OLD.dead_detail)
+          END);
   PERFORM pg_notify('lading_jobs', NEW.id::text);
   RETURN NULL;
 END
@@ -63,7 +126,8 @@ BEGIN
   INSERT INTO audit_events (subject, subject_id, from_state, to_state, detail)
   VALUES ('attempt', NEW.id, CASE TG_OP WHEN 'UPDATE' THEN OLD.state END, NEW.state,
           jsonb_strip_nulls(jsonb_build_object('job', NEW.job_id, 'n', NEW.n, 'container', NEW.container_id,
-            'outcome', NEW.outcome, 'exit_code', NEW.exit_code, 'lease_holder', NEW.lease_holder)));
+            'stop_reason', NEW.stop_reason, 'stop_detail', NEW.stop_detail, 'outcome', NEW.outcome,
+            'exit_code', NEW.exit_code, 'lease_holder', NEW.lease_holder)));
   -- A slot is free again: waiting jobs are looked at.
   IF NEW.state = 'settled' THEN
     PERFORM pg_notify('lading_jobs', NEW.job_id::text);
@@ -74,3 +138,17 @@ $$;
 CREATE TRIGGER attempt_inserted AFTER INSERT ON attempts FOR EACH ROW EXECUTE FUNCTION attempt_moved();
 CREATE TRIGGER attempt_moved AFTER UPDATE OF state ON attempts FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
   EXECUTE FUNCTION attempt_moved();
+CREATE TRIGGER attempt_stopped AFTER UPDATE OF stop_reason ON attempts FOR EACH ROW
+  WHEN (OLD.stop_reason IS DISTINCT FROM NEW.stop_reason) EXECUTE FUNCTION attempt_moved();
+
+-- What was logged, read and audited stays as it is, whoever is at work. An administrator who must delete (a request for
+-- erasure, old logs) says so first: SET LOCAL session_replication_role = replica, which only a superuser may.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'LD003';
+END
+$$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log_chunks EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log_ends EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log_reads EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events EXECUTE FUNCTION refuse_change();

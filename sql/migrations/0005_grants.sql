@@ -9,7 +9,10 @@ GRANT UPDATE (state, folder_id, next_task_at, task_failures, updated_at) ON jobs
 GRANT UPDATE (finalized_at) ON attempts TO lading_api;
 
 GRANT SELECT ON courses, course_rights, orders, jobs, attempts, engines, files, deliveries, order_status, tasks,
-                log_chunks, log_ends TO lading_orchestrator;
+                log_ends TO lading_orchestrator;
+-- Where to go on with a log; not what stands in it.
+GRANT SELECT (attempt_id, seq, first_line, line_count, raw_bytes, last_at, last_at_lines, hash)
+  ON log_chunks TO lading_orchestrator;
 GRANT UPDATE (state, attempts_started, attempts_spent, losses, profile, next_task_at, task_failures, dead_reason, dead_detail,
               updated_at) ON jobs TO lading_orchestrator;
 GRANT INSERT, UPDATE ON engines, attempts, deliveries TO lading_orchestrator;
@@ -18,6 +21,9 @@ GRANT UPDATE (fair_tag) ON dispatch_clock TO lading_orchestrator;
 GRANT INSERT ON log_chunks, log_ends TO lading_orchestrator;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO lading_auditor;
+-- Logs are read through the two functions that leave a trace.
+REVOKE SELECT ON log_chunks FROM lading_auditor;
+GRANT EXECUTE ON FUNCTION announce_log_read(uuid, integer, integer, text, text, text), read_log(bigint) TO lading_auditor;
 
 GRANT EXECUTE ON FUNCTION enqueue_task(text, uuid) TO lading_api, lading_orchestrator;
 
