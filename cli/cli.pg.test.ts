@@ -1,64 +1,29 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pay } from '../api/payments/test-webhook.ts';
 import { placeTestOrder, runAttempt, startTestApi, type OrderAnswer, type TestApi } from '../api/test-setup.ts';
 import { settle, type AttemptRow } from '../sql/attempts.ts';
-import { insertLogChunk } from '../sql/logs.ts';
-import type { ServiceRole } from '../sql/migrate.ts';
+import { makeTestCommand, MAIN, type Answer, type TestCommand } from './test-command.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 let api: TestApi;
+let command: TestCommand;
 let folder: string;
 let order: OrderAnswer;
 let attempt: AttemptRow;
-
-type Answer = { code: number; stdout: string; stderr: string };
-/** Runs the command line as its users do, as `role`. */
-const lading = (args: string[], role: ServiceRole = 'lading_auditor'): Promise<Answer> =>
-  new Promise((resolve) => {
-    const urlFile = join(folder, role);
-    writeFileSync(urlFile, `${api.database.urlFor(role)}\n`);
-    execFile(process.execPath, [MAIN, ...args], { env: { DATABASE_URL_FILE: urlFile } }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-async function json(args: string[]): Promise<unknown> {
-  const { code, stdout, stderr } = await lading([...args, '--json']);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return JSON.parse(stdout);
-}
-
-function lines(attemptId: string, first: number, texts: string[]) {
-  const at = '2026-01-01T00:00:00.000000001Z';
-  const raw = Buffer.from(texts.map((l, n) => `${JSON.stringify({ n: first + n, t: at, s: 'o', l })}\n`).join(''));
-  return {
-    attemptId,
-    seq: first === 1 ? 0 : 1,
-    firstLine: first,
-    lineCount: texts.length,
-    rawBytes: raw.length,
-    lastAt: at,
-    lastAtLines: texts.length,
-    zstd: zstdCompressSync(raw),
-    hash: createHash('sha256').update(raw).digest(),
-  };
-}
+const lading: TestCommand['run'] = (args, role) => command.run(args, role);
+const json = (args: string[]): Promise<unknown> => command.json(args);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lading-cli-'));
   api = await startTestApi();
+  command = makeTestCommand(api.database);
   order = await placeTestOrder(api);
   await pay(api, order.code);
   await pay(api, 'who pays \u001b[31mthis');
   attempt = await runAttempt(api, order.code);
-  await insertLogChunk(api.orchestrator, lines(attempt.id, 1, ['one', 'two \u001b[2J']));
-  await insertLogChunk(api.orchestrator, lines(attempt.id, 3, ['three']));
   await settle(
     api.orchestrator,
     { attemptId: attempt.id, epoch: attempt.lease_epoch },
@@ -68,6 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   rmSync(folder, { recursive: true });
+  command.remove();
   await api.stop();
 });
 
@@ -167,33 +133,17 @@ describe('jobs', () => {
   });
 });
 
-describe('logs', () => {
-  test('are printed in order, without control characters', async () => {
-    const { stdout } = await lading(['logs', order.code]);
-    const at = '2026-01-01T00:00:00.000000001Z';
-    expect(stdout).toBe(`${at} out one\n${at} out two \\u001b[2J\n${at} out three\n`);
-  });
-
-  test('are printed raw on request', async () => {
-    expect((await lading(['logs', attempt.job_id, '--attempt', '1', '--raw'])).stdout).toBe(
-      'one\ntwo \u001b[2J\nthree\n',
-    );
-  });
-
-  test('of an attempt that is not there are an error', async () => {
-    expect(await lading(['logs', order.code, '--attempt', '2'])).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/no attempt 2/),
-    });
-  });
-});
-
 test('unplaced payments are listed with their reason, harmless to a terminal', async () => {
   expect(await json(['payments', 'unplaced'])).toMatchObject([
     { reason: 'no_code', amount_vnd: 499_000, proposed_order_code: null },
   ]);
   const { stdout } = await lading(['payments', 'unplaced']);
   expect(stdout).toContain('who pays \\u001b[31mthis');
+});
+
+test('engines are listed with what is taken of them', async () => {
+  expect(await json(['engines', 'list'])).toMatchObject([{ name: 'test-engine', slots: 1_000, slots_used: 0 }]);
+  expect((await lading(['engines', 'list'])).stdout).toMatch(/^test-engine +0\/1000 +0\/1000 +0\.0\//m);
 });
 
 test('without a database it says what is missing and ends with 78', async () => {

@@ -4,11 +4,14 @@
  * knows only its own token URL, which the interceptor below redirects.
  */
 import { drive, type drive_v3 } from '@googleapis/drive';
-import { JWT } from 'google-auth-library';
+import { JWT, OAuth2Client } from 'google-auth-library';
 import { z } from 'zod';
 
 const DRIVE_SCOPE = 'https://www.googleapis.com/auth/drive';
 const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+const TOKEN_SECONDS = 3_600;
+/** How long our own calls share one token. */
+const TOKEN_REUSED_MS = 50 * 60_000;
 const CALL_LIMIT_MS = 30_000;
 const LIST_PAGE = 1_000;
 const LIST_PAGES_MAX = 50;
@@ -30,15 +33,29 @@ export type Google = {
   filesOfJob: (jobId: string) => Promise<DriveFile[]>;
 };
 
-function makeJwt(account: ServiceAccount, oauthUrl: string): JWT {
-  const jwt = new JWT({ email: account.client_email, key: account.private_key, scopes: [DRIVE_SCOPE] });
+type TokenSource = { oauthUrl: string; account: ServiceAccount; nowSeconds: () => number };
+
+/**
+ * A new access token. The assertion's times are the database's, given by `nowSeconds`: Google refuses one from a host
+ * whose clock is wrong.
+ */
+async function mint({ oauthUrl, account, nowSeconds }: TokenSource): Promise<string> {
+  const iat = Math.floor(nowSeconds());
+  const jwt = new JWT({
+    email: account.client_email,
+    key: account.private_key,
+    scopes: [DRIVE_SCOPE],
+    additionalClaims: { iat, exp: iat + TOKEN_SECONDS },
+  });
   jwt.transporter.interceptors.request.add({
     resolved: (options) => {
       if (String(options.url) === GOOGLE_TOKEN_URL) options.url = new URL(`${oauthUrl}/token`);
       return Promise.resolve(options);
     },
   });
-  return jwt;
+  const { access_token: token } = await jwt.authorize();
+  if (!token) throw new Error('Google answered without an access token');
+  return token;
 }
 
 async function* allFiles(client: drive_v3.Drive, q: string): AsyncGenerator<drive_v3.Schema$File> {
@@ -60,17 +77,16 @@ async function* allFiles(client: drive_v3.Drive, q: string): AsyncGenerator<driv
   throw new Error(`more than ${LIST_PAGES_MAX} pages of files`);
 }
 
-export function makeGoogle(options: { apiUrl: string; oauthUrl: string; account: ServiceAccount }): Google {
-  const auth = makeJwt(options.account, options.oauthUrl);
+export function makeGoogle(options: TokenSource & { apiUrl: string }): Google {
+  const auth = new OAuth2Client();
+  auth.refreshHandler = async () => ({
+    access_token: await mint(options),
+    expiry_date: Date.now() + TOKEN_REUSED_MS,
+  });
   const client = drive({ version: 'v3', auth, rootUrl: options.apiUrl, timeout: CALL_LIMIT_MS });
 
   return {
-    mintToken: async () => {
-      // A client of its own for each token: a shared one would hand the same token to every job.
-      const { access_token: token } = await makeJwt(options.account, options.oauthUrl).authorize();
-      if (!token) throw new Error('Google answered without an access token');
-      return token;
-    },
+    mintToken: () => mint(options),
     grantReader: async (folderId, email) => {
       const { data: known } = await client.permissions.list({
         fileId: folderId,

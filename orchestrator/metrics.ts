@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Outcome } from './outcome.ts';
+import type { Outcome } from '../sql/outcomes.ts';
 
 /** The orchestrator's own figures. docs/metrics.md says what each means. */
 export function makeMetrics() {
@@ -53,6 +53,11 @@ export function makeMetrics() {
     quarantined: new Gauge({
       name: 'engine_quarantined',
       help: '1 while the engine does not answer this orchestrator',
+      registers,
+    }),
+    clockSkew: new Gauge({
+      name: 'clock_skew_seconds',
+      help: "The database's clock minus this host's",
       registers,
     }),
     listenUp: new Gauge({ name: 'listen_connected', help: '1 while the LISTEN connection stands', registers }),

@@ -6,13 +6,14 @@ import type { Logger } from 'pino';
 import type { Pool } from '../sql/pool.ts';
 import { lockAttempt, recordProgress, settle, type AttemptRow, type Lease } from '../sql/attempts.ts';
 import { findJob } from '../sql/jobs.ts';
+import type { Outcome } from '../sql/outcomes.ts';
 import { parseJobMessage, type JobMessage } from '../job-image/contract/messages.ts';
 import type { Engine } from './engine/engine.ts';
 import { linesOf } from './logs/line.ts';
 import { LogTakenOverError, makeLogWriter } from './logs/log-writer.ts';
 import type { Mask } from './logs/masker.ts';
 import { nextBigger, type Profiles } from './profiles.ts';
-import { classify, verdictOf, type Evidence, type Outcome } from './outcome.ts';
+import { classify, verdictOf, type Evidence } from './outcome.ts';
 
 const PROGRESS_EVERY_MS = 250;
 const REFOLLOW_MAX = 20;
@@ -82,7 +83,7 @@ async function followLog(
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   const failed = new AbortController();
   let storeError: unknown;
-  const writer = await makeLogWriter(deps.pool, attempt.id, mask, (error) => {
+  const writer = await makeLogWriter(deps.pool, lease, mask, (error) => {
     storeError = error;
     failed.abort();
   });
@@ -110,8 +111,8 @@ async function followLog(
   }
 }
 
-async function endLog(deps: ObserveDeps, attemptId: string, mask: Mask): Promise<void> {
-  const writer = await makeLogWriter(deps.pool, attemptId, mask, () => undefined);
+async function endLog(deps: ObserveDeps, lease: Lease, mask: Mask): Promise<void> {
+  const writer = await makeLogWriter(deps.pool, lease, mask, () => undefined);
   await writer.end();
 }
 
@@ -146,7 +147,7 @@ export async function observe(
   }
   signal.throwIfAborted();
   const state = await deps.engine.inspect(containerId);
-  await endLog(deps, attempt.id, mask);
+  await endLog(deps, lease, mask);
   await settleAttempt(
     deps,
     lease,

@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
+import { databaseNowMs } from '../sql/clock.ts';
 import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine } from '../sql/engines.ts';
 import { secondsFromPaidToRunning } from '../sql/jobs.ts';
 import { makePool, type Pool } from '../sql/pool.ts';
@@ -23,7 +24,7 @@ import { startStandby } from './standby.ts';
 import { makeEnrolTask } from './tasks/enrol.ts';
 import { makeGrantAccessTask } from './tasks/grant-access.ts';
 import { makeSendMailTask } from './tasks/send-mail.ts';
-import { makeStartAttemptTask } from './tasks/start-attempt.ts';
+import { makeStarter, type Starter } from './tasks/start-attempt.ts';
 import { stockTokens } from './token-stock.ts';
 import { startWorker } from './worker.ts';
 
@@ -91,6 +92,11 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   const onChange = (): void => reconcile?.kick();
   const note = (what: string, work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log.warn({ err: error }, what));
+  let starter: Starter | undefined;
+  /** A job waits for a slot, or a slot or a place at the launch gate is free. What is missed here, reconcile queues. */
+  const startNext = (): void => {
+    if (starter) note('next attempt not begun', starter.startNext());
+  };
 
   const engine = watchEngine(makeDockerEngine(config.engine.dockerHost), {
     onSilent: (reason) => {
@@ -116,9 +122,15 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   await registerEngine(pool, config.engine.name, {
     slots: config.engine.slots,
     launchesMax: config.engine.launchesMax,
-    memoryBytes: config.engine.memoryBytes ?? Math.floor((await engine.memoryBytes()) * MEMORY_SHARE),
+    memoryBytes: config.engine.memoryBytes ?? Math.floor((await engine.host()).memoryBytes * MEMORY_SHARE),
     diskFloorBytes: config.engine.diskFloorBytes,
   });
+  let skewMs = 0;
+  const measureSkew = async (): Promise<void> => {
+    skewMs = (await databaseNowMs(pool)) - Date.now();
+    metrics.clockSkew.set(skewMs / 1000);
+  };
+  await measureSkew();
   const diskFreeBytes = (): Promise<number> => freeBytesAt(config.engine.diskPath);
   await recordDiskFree(pool, config.engine.name, await diskFreeBytes());
   await releaseEngine(pool, config.engine.name);
@@ -133,10 +145,11 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   };
   const following = makeFollowing({ ...settling, engine }, () => {
     metrics.following.set(following.count());
+    startNext();
     onChange();
   });
   const launching = new Set<string>();
-  const google = makeGoogle(config.google);
+  const google = makeGoogle({ ...config.google, nowSeconds: () => (Date.now() + skewMs) / 1000 });
   const tokens = stockTokens(google.mintToken, config.standby);
   const shared = {
     ...settling,
@@ -162,29 +175,31 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     onChange: (size) => metrics.standby.set(size),
   });
 
+  starter = makeStarter({
+    ...shared,
+    standby,
+    egressKey: config.egressKey,
+    masterKey: config.masterKey,
+    googleApiUrl: config.google.apiUrl,
+    driveParentFolderId: config.google.parentFolderId,
+    extraCaPem: config.extraCaPem,
+    takeToken: tokens.take,
+    onStage: (stage, from, seconds) => metrics.launchSeconds.observe({ stage, from }, seconds),
+    onRunning: (attempt, from) => {
+      metrics.attemptsStarted.inc();
+      metrics.launches.inc({ from });
+      metrics.following.set(following.count());
+      if (attempt.n > 1) return;
+      const measured = secondsFromPaidToRunning(pool, attempt.id).then(
+        (seconds) => seconds !== undefined && metrics.queueWait.observe(seconds),
+      );
+      note('queue wait not measured', measured);
+    },
+    onPlaceFree: startNext,
+  });
   const tasks = {
-    enrol: makeEnrolTask(shared),
-    'start-attempt': makeStartAttemptTask({
-      ...shared,
-      standby,
-      egressKey: config.egressKey,
-      masterKey: config.masterKey,
-      googleApiUrl: config.google.apiUrl,
-      driveParentFolderId: config.google.parentFolderId,
-      extraCaPem: config.extraCaPem,
-      takeToken: tokens.take,
-      onStage: (stage, from, seconds) => metrics.launchSeconds.observe({ stage, from }, seconds),
-      onRunning: (attempt, from) => {
-        metrics.attemptsStarted.inc();
-        metrics.launches.inc({ from });
-        metrics.following.set(following.count());
-        if (attempt.n > 1) return;
-        const measured = secondsFromPaidToRunning(pool, attempt.id).then(
-          (seconds) => seconds !== undefined && metrics.queueWait.observe(seconds),
-        );
-        note('queue wait not measured', measured);
-      },
-    }),
+    enrol: makeEnrolTask({ ...shared, onEnrolled: startNext }),
+    'start-attempt': starter.startNext,
     'grant-access': makeGrantAccessTask({ ...shared, google }),
     'send-mail': makeSendMailTask({
       ...shared,
@@ -196,6 +211,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   reconcile = startReconcile({
     ...shared,
     diskFreeBytes,
+    measureSkew,
     onAdopted: (count) => metrics.adopted.inc(count),
     onPass: () => metrics.reconcilePasses.inc(),
   });
@@ -215,7 +231,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     url: `http://${config.http.host}:${(health.address() as AddressInfo).port}`,
     failed: worker.promise.then(() => Promise.reject(new Error('the task queue ended'))),
     stop: async () => {
-      await worker.stop();
+      await Promise.all([worker.stop(), starter.stop()]);
       await listener.stop();
       await reconcile.stop();
       await Promise.all([following.stop(), standby.stop()]);

@@ -1,16 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { END_REASONS, EXIT, EXIT_OF_REASON } from '../job-image/contract/exit-codes.ts';
-import {
-  ATTEMPTS_MAX,
-  backoffSeconds,
-  classify,
-  LOSSES_MAX,
-  OUTCOMES,
-  verdictOf,
-  type Evidence,
-  type Outcome,
-} from './outcome.ts';
+import { ATTEMPTS_MAX, LOSSES_MAX, OUTCOMES, type Outcome } from '../sql/outcomes.ts';
+import { backoffSeconds, classify, verdictOf, type Evidence } from './outcome.ts';
 
 const evidence = (change: Partial<Evidence>): Evidence => ({
   exitCode: 0,

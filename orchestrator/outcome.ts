@@ -1,11 +1,20 @@
 /**
- * From evidence to outcome, and from outcome to what happens next. Pure; this is the one retry table.
+ * From evidence to outcome, and from outcome to what happens next. Pure; the retry table is sql/outcomes.ts.
  *
  * Order of trust: an accepted manifest, our own recorded stop reason, the engine's word (OOM, start errors), the exit
  * code, and last the job's own words.
  */
 import { EXIT, type EndReason } from '../job-image/contract/exit-codes.ts';
 import type { StopReason, Verdict } from '../sql/attempts.ts';
+import {
+  ATTEMPTS_MAX,
+  LOSS_DELAY_SECONDS,
+  LOSSES_MAX,
+  OUTCOMES,
+  RETRY_DELAY_MAX_SECONDS,
+  type Outcome,
+  type Policy,
+} from '../sql/outcomes.ts';
 
 /** What is known once a container has ended, or could not be started. */
 export type Evidence = {
@@ -18,90 +27,6 @@ export type Evidence = {
   /** Set when there is no exit to read: the engine refused, or the container is gone. */
   failure?: { outcome: 'start_failed' | 'image_missing' | 'engine_lost' | 'orchestrator_lost'; detail: string };
 };
-
-/**
- * Who is charged for an ending: `attempt` spends one of the job's three, `loss` is ours and has its own budget,
- * `permanent` will not get better by trying again.
- */
-type Charge = 'none' | 'attempt' | 'loss' | 'permanent';
-type Policy = {
-  charge: Charge;
-  fault: 'nobody' | 'provider' | 'customer' | 'operator' | 'lading';
-  refund: boolean;
-  meaning: string;
-};
-
-export const OUTCOMES = {
-  succeeded: { charge: 'none', fault: 'nobody', refund: false, meaning: 'exit 0 and an accepted manifest' },
-  app_temporary: {
-    charge: 'attempt',
-    fault: 'provider',
-    refund: false,
-    meaning: 'the job gave up on something that may pass (69, 74, 75)',
-  },
-  bad_input: {
-    charge: 'permanent',
-    fault: 'operator',
-    refund: true,
-    meaning: 'the course cannot be read as it is (65)',
-  },
-  protected_content: {
-    charge: 'permanent',
-    fault: 'operator',
-    refund: true,
-    meaning: 'the course is protected or not marked as unprotected (65)',
-  },
-  not_entitled: {
-    charge: 'permanent',
-    fault: 'operator',
-    refund: true,
-    meaning: 'the account has no right to the course or to Drive (77)',
-  },
-  bug: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'the job met an error it does not know (70)' },
-  no_manifest: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'exit 0 without an accepted manifest' },
-  unknown_exit: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'an exit code that is not documented' },
-  oom: { charge: 'attempt', fault: 'lading', refund: false, meaning: 'the memory limit was hit' },
-  deadline: {
-    charge: 'attempt',
-    fault: 'lading',
-    refund: false,
-    meaning: 'stopped by us: longer than the profile allows',
-  },
-  cancelled: { charge: 'permanent', fault: 'customer', refund: true, meaning: 'stopped by us: cancelled' },
-  handshake_failed: {
-    charge: 'loss',
-    fault: 'lading',
-    refund: false,
-    meaning: 'the envelope was not acknowledged (64)',
-  },
-  hardening_mismatch: {
-    charge: 'loss',
-    fault: 'operator',
-    refund: false,
-    meaning: 'the container was not made as asked; it got no secret',
-  },
-  killed_outside: {
-    charge: 'loss',
-    fault: 'operator',
-    refund: false,
-    meaning: 'killed by a signal that was not ours (137, 143)',
-  },
-  start_failed: {
-    charge: 'loss',
-    fault: 'operator',
-    refund: false,
-    meaning: 'the engine could not start the container',
-  },
-  image_missing: { charge: 'loss', fault: 'operator', refund: false, meaning: 'the job image is not on the engine' },
-  engine_lost: { charge: 'loss', fault: 'operator', refund: false, meaning: 'the engine or the container is gone' },
-  orchestrator_lost: {
-    charge: 'loss',
-    fault: 'lading',
-    refund: false,
-    meaning: 'the orchestrator died before the job had its envelope',
-  },
-} as const satisfies Record<string, Policy>;
-export type Outcome = keyof typeof OUTCOMES;
 
 const SIGKILL_EXIT = 137;
 const SIGTERM_EXIT = 143;
@@ -146,11 +71,6 @@ export function classify(evidence: Evidence): { outcome: Outcome; detail: string
   return { outcome, detail: said || exited };
 }
 
-export const ATTEMPTS_MAX = 3;
-export const LOSSES_MAX = 10;
-const RETRY_DELAY_MAX_SECONDS = 15 * 60;
-const LOSS_DELAY_SECONDS = 1;
-
 /** Exponential with full jitter: a random moment between now and base × 2^n, cut at `maxSeconds`. `random` is in [0, 1). */
 export const backoffSeconds = (baseSeconds: number, n: number, maxSeconds: number, random: number): number =>
   random * Math.min(maxSeconds, baseSeconds * 2 ** n);
@@ -161,13 +81,13 @@ export function verdictOf(
   job: { attemptsSpent: number; losses: number; biggerProfile?: string | undefined },
   options: { retryBaseSeconds: number; retryAfterSeconds: number | undefined; random: number },
 ): Verdict {
-  const { charge } = OUTCOMES[result.outcome];
+  const { charge, needsBiggerProfile }: Policy = OUTCOMES[result.outcome];
   const lastWords = result.detail ? `${result.outcome}: ${result.detail}` : result.outcome;
   if (charge === 'none') return { job: 'stays' };
   if (charge === 'permanent') return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: lastWords };
   // More memory helps once; a job that needs more than that needs an operator.
-  if (result.outcome === 'oom' && !job.biggerProfile)
-    return { job: 'dies', spendsAttempt: true, reason: 'oom', detail: lastWords };
+  if (needsBiggerProfile && !job.biggerProfile)
+    return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: lastWords };
   if (charge === 'attempt') {
     const spent = job.attemptsSpent + 1;
     if (spent >= ATTEMPTS_MAX)
@@ -181,7 +101,7 @@ export function verdictOf(
     return {
       job: 'retries',
       spendsAttempt: true,
-      ...(result.outcome === 'oom' && job.biggerProfile ? { profile: job.biggerProfile } : {}),
+      ...(needsBiggerProfile && job.biggerProfile ? { profile: job.biggerProfile } : {}),
       delaySeconds: Math.max(delay, Math.min(options.retryAfterSeconds ?? 0, RETRY_DELAY_MAX_SECONDS)),
     };
   }

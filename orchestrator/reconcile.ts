@@ -38,6 +38,7 @@ export type ReconcileDeps = SettleDeps & {
   launching: ReadonlySet<string>;
   /** Free bytes where the engine keeps its containers. */
   diskFreeBytes: () => Promise<number>;
+  measureSkew: () => Promise<void>;
   onAdopted: (count: number) => void;
   onPass: () => void;
 };
@@ -124,7 +125,9 @@ export async function sweep(
     found.map(({ id }) => id),
     found.flatMap(({ attempt }) => attempt ?? []),
   );
-  const unowned = strays(found, owners, Date.now() / 1000, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
+  // Ages by the engine's own clock, which wrote when each was made.
+  const { nowSeconds } = await deps.engine.host();
+  const unowned = strays(found, owners, nowSeconds, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
   for (const id of unowned) {
     deps.log.warn({ container: id, dryRun: options.dryRun }, 'stray container');
     if (!options.dryRun) await deps.engine.remove(id);
@@ -147,6 +150,7 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
     deps.onPass();
     if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = Date.now();
+      await deps.measureSkew();
       await recordDiskFree(deps.pool, deps.engineName, await deps.diskFreeBytes());
       await sweep(deps, { dryRun: false });
     }

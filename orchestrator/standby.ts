@@ -9,6 +9,8 @@ import type { Engine } from './engine/engine.ts';
 import { openContainer, type WaitingContainer } from './handshake.ts';
 import type { Limits } from './profiles.ts';
 
+/** The job that took one goes first: starting a container takes all of a small host. */
+const REFILL_AFTER_TAKE_MS = 250;
 const REFILL_PAUSE_AFTER_FAILURE_MS = 5_000;
 
 export type StandbyPool = {
@@ -41,7 +43,7 @@ export function startStandby(options: StandbyOptions): StandbyPool {
   const { engine, log } = options;
   const waiting = new Set<WaitingContainer>();
   let filling: Promise<void> | undefined;
-  let retry: NodeJS.Timeout | undefined;
+  let later: NodeJS.Timeout | undefined;
   let stopped = false;
 
   const removeLater = (id: string): void => {
@@ -79,13 +81,18 @@ export function startStandby(options: StandbyOptions): StandbyPool {
   async function fill(): Promise<void> {
     while (!stopped && waiting.size < options.size)
       if (!(await make())) {
-        retry = setTimeout(refill, REFILL_PAUSE_AFTER_FAILURE_MS);
+        refillIn(REFILL_PAUSE_AFTER_FAILURE_MS);
         return;
       }
   }
 
+  function refillIn(ms: number): void {
+    clearTimeout(later);
+    later = setTimeout(refill, ms);
+  }
+
   function refill(): void {
-    clearTimeout(retry);
+    clearTimeout(later);
     if (stopped || options.size === 0) return;
     filling ??= fill().finally(() => {
       filling = undefined;
@@ -100,13 +107,14 @@ export function startStandby(options: StandbyOptions): StandbyPool {
       if (profile !== options.profile || one === undefined) return undefined;
       waiting.delete(one);
       options.onChange(waiting.size);
-      refill();
+      refillIn(REFILL_AFTER_TAKE_MS);
       return one;
     },
     stop: async () => {
       stopped = true;
-      clearTimeout(retry);
+      clearTimeout(later);
       await filling;
+      clearTimeout(later);
       const rest = [...waiting];
       waiting.clear();
       for (const one of rest) one.stdio.destroy();

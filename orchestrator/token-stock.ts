@@ -2,6 +2,8 @@
 
 /** Google's tokens live for an hour; what is handed out has most of it left. */
 const TOKEN_MAX_AGE_MS = 10 * 60_000;
+/** Signing for the next one would hold up the job that took one. */
+const REFILL_AFTER_TAKE_MS = 250;
 
 export type TokenStock = {
   /** Resolves at once when a fresh token is in stock. Rejects with what minting rejects with. */
@@ -41,7 +43,7 @@ export function stockTokens(mint: () => Promise<string>, size: number): TokenSto
     take: async () => {
       dropStale();
       const ready = stock.shift();
-      refill();
+      setTimeout(refill, REFILL_AFTER_TAKE_MS).unref();
       return ready?.token ?? mint();
     },
     stop: () => {

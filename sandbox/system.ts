@@ -51,7 +51,7 @@ export type System = {
   egressDir: string;
   processes: Map<string, Started>;
   /** Starts one more orchestrator of the same engine, or one in place of one that ended. */
-  startOrchestrator: (name: string) => Promise<Started>;
+  startOrchestrator: (name: string, env?: Record<string, string>) => Promise<Started>;
   /** The API again, on the address it had, after it ended. */
   startApi: () => Promise<Started>;
   /** Stops everything, newest first, and removes the run's folder unless `keepFiles`. Throws when a process did not end well. */
@@ -218,7 +218,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       }),
     ]);
 
-    const startOrchestrator = (name: string): Promise<Started> =>
+    const startOrchestrator = (name: string, env: Record<string, string> = {}): Promise<Started> =>
       start(name, 'orchestrator/main.ts', {
         DATABASE_URL_FILE: orchestratorDatabaseUrl,
         INSTALLATION: options.installation,
@@ -242,9 +242,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         RETRY_BASE_MS: String(options.retryBaseMs ?? 1_000),
         ...(options.leaseSeconds === undefined ? {} : { LEASE_SECONDS: String(options.leaseSeconds) }),
         ...options.env?.orchestrator,
+        ...env,
       });
     const names = Array.from({ length: options.orchestrators ?? 1 }, (_, i) => `orchestrator-${i + 1}`);
-    await Promise.all(names.map(startOrchestrator));
+    await Promise.all(names.map((name) => startOrchestrator(name)));
 
     return {
       runDir,

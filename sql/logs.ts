@@ -12,11 +12,15 @@ export type LogChunk = {
   hash: Buffer;
 };
 
-/** False when a chunk of this number is stored already: another follower was faster, or we were before a crash. */
-export async function insertLogChunk(db: Database, chunk: LogChunk): Promise<boolean> {
+/**
+ * False when the writer's lease has passed on, or a chunk of this number is stored already: then another follows the
+ * attempt, and what is stored is the other's. The attempt's row is locked meanwhile, so that nobody adopts in between.
+ */
+export async function insertLogChunk(db: Database, epoch: number, chunk: LogChunk): Promise<boolean> {
   const { rowCount } = await db.query(
     `INSERT INTO log_chunks (attempt_id, seq, first_line, line_count, raw_bytes, last_at, last_at_lines, zstd, hash)
-     VALUES ($1::uuid, $2::int, $3::bigint, $4::int, $5::int, $6::text, $7::int, $8::bytea, $9::bytea)
+     SELECT id, $2::int, $3::bigint, $4::int, $5::int, $6::text, $7::int, $8::bytea, $9::bytea
+     FROM attempts WHERE id = $1::uuid AND lease_epoch = $10::int AND state <> 'settled' FOR SHARE
      ON CONFLICT (attempt_id, seq) DO NOTHING`,
     [
       chunk.attemptId,
@@ -28,6 +32,7 @@ export async function insertLogChunk(db: Database, chunk: LogChunk): Promise<boo
       chunk.lastAtLines,
       chunk.zstd,
       chunk.hash,
+      epoch,
     ],
   );
   return rowCount === 1;
@@ -57,22 +62,77 @@ export async function logTail(db: Database, attemptId: string): Promise<LogTail>
 
 export async function insertLogEnd(
   db: Database,
+  epoch: number,
   end: { attemptId: string; chunks: number; lines: number; rawBytes: number; linesCut: number; finalHash: Buffer },
 ): Promise<void> {
   await db.query(
     `INSERT INTO log_ends (attempt_id, chunks, lines, raw_bytes, lines_cut, final_hash)
-     VALUES ($1::uuid, $2::int, $3::bigint, $4::bigint, $5::bigint, $6::bytea) ON CONFLICT (attempt_id) DO NOTHING`,
-    [end.attemptId, end.chunks, end.lines, end.rawBytes, end.linesCut, end.finalHash],
+     SELECT id, $2::int, $3::bigint, $4::bigint, $5::bigint, $6::bytea
+     FROM attempts WHERE id = $1::uuid AND lease_epoch = $7::int AND state <> 'settled' FOR SHARE
+     ON CONFLICT (attempt_id) DO NOTHING`,
+    [end.attemptId, end.chunks, end.lines, end.rawBytes, end.linesCut, end.finalHash, epoch],
   );
 }
 
-export async function readLogChunks(
-  db: Database,
-  attemptId: string,
-): Promise<{ seq: number; zstd: Buffer; hash: Buffer }[]> {
-  const { rows } = await db.query<{ seq: number; zstd: Buffer; hash: Buffer }>(
-    'SELECT seq, zstd, hash FROM log_chunks WHERE attempt_id = $1::uuid ORDER BY seq',
+export type StoredChunk = {
+  seq: number;
+  first_line: number;
+  line_count: number;
+  raw_bytes: number;
+  zstd: Buffer;
+  hash: Buffer;
+};
+
+/** Everything that is stored, without a trace in `log_reads`. Only lading_owner may; people read with `readLog`. */
+export async function readLogChunks(db: Database, attemptId: string): Promise<StoredChunk[]> {
+  const { rows } = await db.query<StoredChunk>(
+    `SELECT seq, first_line, line_count, raw_bytes, zstd, hash
+     FROM log_chunks WHERE attempt_id = $1::uuid ORDER BY seq`,
     [attemptId],
   );
   return rows;
+}
+
+/** Who reads a log, as he says himself, with what command, and why. */
+export type Reading = { person: string; via: string; reason: string | undefined };
+
+/**
+ * The stored chunks from `fromSeq` on, at most `chunksMax`, after the read has been recorded. Not to be called in a
+ * transaction: the record must be committed before the chunks are given.
+ */
+export async function readLog(
+  db: Database,
+  attemptId: string,
+  fromSeq: number,
+  chunksMax: number,
+  reading: Reading,
+): Promise<StoredChunk[]> {
+  const announced = await maybeOne<{ id: number | null }>(
+    db,
+    'SELECT announce_log_read($1::uuid, $2::int, $3::int, $4::text, $5::text, $6::text) AS id',
+    [attemptId, fromSeq, chunksMax, reading.via, reading.person, reading.reason ?? null],
+  );
+  if (typeof announced?.id !== 'number') return [];
+  const { rows } = await db.query<StoredChunk>('SELECT * FROM read_log($1::bigint)', [announced.id]);
+  return rows;
+}
+
+export type LogEnd = { chunks: number; lines: number; raw_bytes: number; lines_cut: number; final_hash: Buffer };
+
+export const findLogEnd = (db: Database, attemptId: string): Promise<LogEnd | undefined> =>
+  maybeOne<LogEnd>(
+    db,
+    'SELECT chunks, lines, raw_bytes, lines_cut, final_hash FROM log_ends WHERE attempt_id = $1::uuid',
+    [attemptId],
+  );
+
+/** Whether nothing more will be stored: the log has its end record, or the attempt is settled. */
+export async function isLogOver(db: Database, attemptId: string): Promise<boolean> {
+  const row = await maybeOne<{ over: boolean }>(
+    db,
+    `SELECT state = 'settled' OR EXISTS (SELECT FROM log_ends e WHERE e.attempt_id = attempts.id) AS over
+     FROM attempts WHERE id = $1::uuid`,
+    [attemptId],
+  );
+  return row?.over ?? true;
 }

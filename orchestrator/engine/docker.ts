@@ -206,15 +206,15 @@ export function makeDockerEngine(dockerHost: string): Engine {
       const found = await docker.listContainers({ all: true, filters: { label }, abortSignal: limit() });
       return found.map((one) => ({ id: one.Id, createdAtSeconds: one.Created, state: one.State, labels: one.Labels }));
     },
-    memoryBytes: async () => {
+    host: async () => {
       try {
-        const info = await dial<{ MemTotal: number }>({
+        const info = await dial<{ MemTotal: number; SystemTime: string }>({
           path: '/info',
           method: 'GET',
           statusCodes: { 200: true, 500: 'server error' },
           abortSignal: limit(),
         });
-        return info.MemTotal;
+        return { memoryBytes: info.MemTotal, nowSeconds: Date.parse(info.SystemTime) / 1000 };
       } catch (error) {
         throw engineError(error, () => 'refused');
       }

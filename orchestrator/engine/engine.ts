@@ -26,8 +26,8 @@ export type Engine = {
   list: (labels: Readonly<Record<string, string>>) => Promise<ListedContainer[]>;
   /** The image's own id (sha256:…); undefined when the engine does not have it. */
   imageId: (reference: string) => Promise<string | undefined>;
-  /** The memory of the host, as the engine sees it. */
-  memoryBytes: () => Promise<number>;
+  /** The engine's host as the engine sees it: its memory, and its clock in unix seconds. */
+  host: () => Promise<{ memoryBytes: number; nowSeconds: number }>;
 };
 
 export type ContainerState = {

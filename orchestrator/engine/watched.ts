@@ -55,7 +55,7 @@ export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stop
     rename: (id, name) => counted(() => engine.rename(id, name)),
     list: (labels) => counted(() => engine.list(labels)),
     imageId: (reference) => counted(() => engine.imageId(reference)),
-    memoryBytes: () => counted(() => engine.memoryBytes()),
+    host: () => counted(() => engine.host()),
     logs: (id, since, signal) => engine.logs(id, since, signal),
     wait: (id, signal) => engine.wait(id, signal),
     stopWatching: () => {

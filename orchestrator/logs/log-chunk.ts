@@ -1,13 +1,8 @@
 /** The stored form of log lines: NDJSON, compressed, each chunk chained to the one before. Pure. */
-import { createHash } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
+import { chainHash, FIRST_HASH } from '../../sql/log-chain.ts';
 import type { LogChunk, LogTail } from '../../sql/logs.ts';
 import type { LogLine } from './line.ts';
-
-export const FIRST_HASH = Buffer.alloc(32);
-
-export const chainHash = (previous: Buffer, lines: Buffer): Buffer =>
-  createHash('sha256').update(previous).update(lines).digest();
 
 /** How many of these lines, counted from the end, carry the last timestamp, going on from what the tail says. */
 function lastAtLines(lines: readonly LogLine[], tail: LogTail): number {

@@ -2,9 +2,9 @@ import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { makeTestDatabase, type TestDatabase } from '../../test/database.ts';
 import { makeWorld, runningTestAttempt, type World } from '../../test/orders.ts';
+import { chainHash, FIRST_HASH } from '../../sql/log-chain.ts';
 import { readLogChunks } from '../../sql/logs.ts';
 import type { LogLine } from './line.ts';
-import { chainHash, FIRST_HASH } from './log-chunk.ts';
 import { ATTEMPT_LOG_MAX_BYTES, LogTakenOverError, makeLogWriter } from './log-writer.ts';
 import { makeMasker } from './masker.ts';
 
@@ -19,7 +19,8 @@ afterAll(() => database.drop());
 const fail = (error: unknown): never => {
   throw error;
 };
-const write = (attemptId: string) => makeLogWriter(world.orchestrator, attemptId, makeMasker(['canary-secret']), fail);
+const write = (attemptId: string, epoch = 1) =>
+  makeLogWriter(world.orchestrator, { attemptId, epoch }, makeMasker(['canary-secret']), fail);
 const line = (i: number, at = i): LogLine => ({
   at: `2026-01-01T00:00:00.${String(at).padStart(9, '0')}Z`,
   stream: 'stdout',
@@ -28,7 +29,7 @@ const line = (i: number, at = i): LogLine => ({
 });
 
 async function stored(attemptId: string): Promise<{ n: number; l: string }[]> {
-  const chunks = await readLogChunks(world.orchestrator, attemptId);
+  const chunks = await readLogChunks(world.owner, attemptId);
   return chunks.flatMap((chunk) =>
     zstdDecompressSync(chunk.zstd)
       .toString('utf8')
@@ -64,7 +65,7 @@ test('each chunk is chained to the one before, and the end record closes the cha
   }
   await writer.end();
   let hash: Buffer = FIRST_HASH;
-  for (const chunk of await readLogChunks(world.orchestrator, attempt.id)) {
+  for (const chunk of await readLogChunks(world.owner, attempt.id)) {
     hash = chainHash(hash, zstdDecompressSync(chunk.zstd));
     expect(chunk.hash).toEqual(hash);
   }
@@ -106,4 +107,13 @@ test('a writer that was taken over is told so and stores nothing', async () => {
   await old.write(line(0));
   await expect(old.flush()).rejects.toThrow(LogTakenOverError);
   expect(await stored(attempt.id)).toHaveLength(1);
+});
+
+test('a writer whose lease has passed on stores nothing, even where nobody else has written yet', async () => {
+  const { attempt } = await runningTestAttempt(world);
+  const old = await write(attempt.id);
+  await old.write(line(0));
+  await world.owner.query('UPDATE attempts SET lease_epoch = lease_epoch + 1 WHERE id = $1', [attempt.id]);
+  await expect(old.flush()).rejects.toThrow(LogTakenOverError);
+  expect(await stored(attempt.id)).toHaveLength(0);
 });

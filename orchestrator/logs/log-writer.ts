@@ -3,9 +3,11 @@
  * `since` is inclusive) are recognised by timestamp and count and dropped.
  */
 import type { Database } from '../../sql/pool.ts';
+import { FIRST_HASH } from '../../sql/log-chain.ts';
+import type { Lease } from '../../sql/attempts.ts';
 import { insertLogChunk, insertLogEnd, logTail } from '../../sql/logs.ts';
 import { sinceOf, type LogLine } from './line.ts';
-import { FIRST_HASH, nextChunk } from './log-chunk.ts';
+import { nextChunk } from './log-chunk.ts';
 import type { Mask } from './masker.ts';
 
 const CHUNK_LINES_MAX = 5_000;
@@ -33,7 +35,7 @@ export class LogTakenOverError extends Error {
 
 export async function makeLogWriter(
   db: Database,
-  attemptId: string,
+  { attemptId, epoch }: Lease,
   mask: Mask,
   onError: (error: unknown) => void,
 ): Promise<LogWriter> {
@@ -51,7 +53,8 @@ export async function makeLogWriter(
     const next = nextChunk(attemptId, tail, held);
     held = [];
     heldChars = 0;
-    if (!(await insertLogChunk(db, next.chunk))) throw new LogTakenOverError(`chunk ${next.chunk.seq} of ${attemptId}`);
+    if (!(await insertLogChunk(db, epoch, next.chunk)))
+      throw new LogTakenOverError(`chunk ${next.chunk.seq} of ${attemptId}`);
     tail = next.tail;
   }
 
@@ -90,7 +93,7 @@ export async function makeLogWriter(
     },
     end: async () => {
       await flush();
-      await insertLogEnd(db, {
+      await insertLogEnd(db, epoch, {
         attemptId,
         chunks: tail.chunks,
         lines: tail.lines,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Envelope } from '../../job-image/contract/envelope.ts';
 import { beginNextAttempt, containerOf, type AttemptRow, type BegunAttempt } from '../../sql/attempts.ts';
 import { EngineError } from '../engine/engine.ts';
@@ -18,6 +19,8 @@ export type StartDeps = SettleDeps &
     launching: Set<string>;
     onRunning: (attempt: AttemptRow, from: 'standby' | 'cold') => void;
     onChange: () => void;
+    /** A place at the launch gate is free again. */
+    onPlaceFree: () => void;
   };
 
 type Failure = NonNullable<Evidence['failure']>;
@@ -37,7 +40,8 @@ async function settleNotStarted(deps: StartDeps, attempt: BegunAttempt, failure:
   if (container) await deps.engine.remove(container);
 }
 
-async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Promise<void> {
+/** True when it runs. */
+async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Promise<boolean> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   const ids = { job: attempt.job_id, attempt: attempt.id, n: attempt.n };
   const token = deps.takeToken();
@@ -49,36 +53,58 @@ async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Pr
     if (launched.ended === 'running') {
       deps.onRunning(attempt, launched.from);
       deps.log.info({ ...ids, container: launched.containerId, from: launched.from }, 'attempt running');
-    } else if (launched.ended === 'lost_lease') deps.onStaleWrite();
+      return true;
+    }
+    if (launched.ended === 'lost_lease') deps.onStaleWrite();
     else await settleNotStarted(deps, attempt, { outcome: 'start_failed', detail: launched.detail });
   } catch (error) {
     deps.log.error({ ...ids, err: error }, 'attempt could not start');
     await settleNotStarted(deps, attempt, failureOf(error));
   }
+  return false;
 }
 
 /**
- * Begins the next attempt in the queue's order, which is not always that of the job the task was queued for: tasks say
- * how many to begin, the queue says which. Ends when the container has its envelope; the container outlives the task.
+ * Begins the next attempt in the queue's order, which is not always that of the job the call was made for: calls say how
+ * many to begin, the queue says which. Resolves when the container has its envelope, or nothing waits, or there is no
+ * room; the container outlives the call. After one that could not start the next is left to reconcile: an engine that
+ * refuses everything would else use up every waiting job.
  */
-export const makeStartAttemptTask = (deps: StartDeps) => {
-  const profiles = Object.fromEntries(deps.profiles);
-  return async (): Promise<void> => {
-    const attempt = await beginNextAttempt(deps.pool, {
-      engine: deps.engineName,
-      holder: deps.holder,
-      leaseSeconds: deps.leaseSeconds,
-      profiles,
-      image: deps.image,
-    });
-    const limits = attempt && deps.profiles.get(attempt.profile);
+async function startNext(deps: StartDeps, profiles: Readonly<Record<string, Limits>>): Promise<void> {
+  const { engineName: engine, holder, leaseSeconds, image } = deps;
+  const id = randomUUID();
+  deps.launching.add(id);
+  try {
+    const attempt = await beginNextAttempt(deps.pool, { id, engine, holder, leaseSeconds, profiles, image });
+    const limits = attempt && profiles[attempt.profile];
     if (!attempt || !limits) return;
-    deps.launching.add(attempt.id);
-    try {
-      await start(deps, attempt, limits);
-    } finally {
-      deps.launching.delete(attempt.id);
-      deps.onChange();
-    }
-  };
+    if (await start(deps, attempt, limits)) deps.onPlaceFree();
+    deps.onChange();
+  } finally {
+    deps.launching.delete(id);
+  }
+}
+
+export type Starter = {
+  startNext: () => Promise<void>;
+  /** Begins nothing more and waits for what has begun. */
+  stop: () => Promise<void>;
 };
+
+export function makeStarter(deps: StartDeps): Starter {
+  const profiles = Object.fromEntries(deps.profiles);
+  const begun = new Set<Promise<void>>();
+  let stopped = false;
+  return {
+    startNext: async () => {
+      if (stopped) return;
+      const one = startNext(deps, profiles);
+      begun.add(one);
+      await one.finally(() => begun.delete(one));
+    },
+    stop: async () => {
+      stopped = true;
+      await Promise.allSettled(begun);
+    },
+  };
+}
