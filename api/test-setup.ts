@@ -124,6 +124,7 @@ function beginAttemptOf(db: Pool, jobId: string): Promise<AttemptRow> {
     await confirmEnrol(db, jobId);
     await db.query(`UPDATE jobs SET next_task_at = 'infinity' WHERE state = 'enrolled' AND id <> $1`, [jobId]);
     const attempt = await beginNextAttempt(db, {
+      id: randomUUID(),
       engine: 'test-engine',
       holder: 'a test',
       leaseSeconds: 30,

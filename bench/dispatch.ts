@@ -3,6 +3,7 @@
  * read), with and without a standby, against `docker run --rm` of the same image. The three take turns, so that a slow
  * minute of the machine is shared by all. A job without a standby is one of a profile that standbys are not made for.
  */
+import { dispatch, type Dispatched } from './dispatched-job.ts';
 import { runNothing, runToFirstLine } from './docker-run.ts';
 import { rounded, spreadOf, type Spread } from './statistics.ts';
 import { until } from './until.ts';
@@ -10,10 +11,7 @@ import { addCourse, jobImageId, metricsOf, say, startWorld, type World } from '.
 
 const STANDBY = 2;
 const WARM_UP_ROUNDS = 2;
-const JOB_LIMIT_MS = 60_000;
 const QUIET_LIMIT_MS = 60_000;
-
-type Dispatched = { paidToRunningMs: number; sentToRunningMs: number; paidToBegunMs: number; begunToRunningMs: number };
 
 /** Nothing open, nothing followed, all standbys there. */
 const quiet = (world: World): Promise<true> =>
@@ -22,30 +20,12 @@ const quiet = (world: World): Promise<true> =>
       `SELECT count(*) AS open FROM jobs WHERE state NOT IN ('completed', 'dead')`,
     );
     const metrics = await metricsOf(world, 'orchestrator-1');
-    return rows[0]?.open === 0 && metrics.get('containers_followed') === 0 && metrics.get('standby_containers') === STANDBY
+    return rows[0]?.open === 0 &&
+      metrics.get('containers_followed') === 0 &&
+      metrics.get('standby_containers') === STANDBY
       ? true
       : undefined;
   });
-
-async function dispatch(world: World, courseId: string, n: number): Promise<Dispatched> {
-  const order = await world.customer.order(courseId, `customer-${n}@shop.example`);
-  const { sentAt, answeredAt } = await world.bank.pay(order);
-  await world.customer.waitFor(order, ['completed'], JOB_LIMIT_MS);
-  const { rows } = await world.pool.query<{ begun: number; running: number; n: number }>(
-    `SELECT extract(epoch FROM a.created_at)::float8 * 1000 AS begun,
-            extract(epoch FROM a.running_at)::float8 * 1000 AS running, a.n
-     FROM attempts a JOIN jobs j ON j.id = a.job_id JOIN orders o ON o.id = j.order_id WHERE o.code = $1::text`,
-    [order.code],
-  );
-  const [attempt] = rows;
-  if (rows.length !== 1 || !attempt) throw new Error(`order ${order.code} took ${rows.length} attempts`);
-  return {
-    paidToRunningMs: rounded(attempt.running - answeredAt),
-    sentToRunningMs: rounded(attempt.running - sentAt),
-    paidToBegunMs: rounded(attempt.begun - answeredAt),
-    begunToRunningMs: rounded(attempt.running - attempt.begun),
-  };
-}
 
 const column = (all: readonly Dispatched[], name: keyof Dispatched): number[] => all.map((one) => one[name]);
 const spreads = (all: readonly Dispatched[]): Record<keyof Dispatched, Spread> => ({
@@ -77,9 +57,9 @@ export async function benchDispatch(options: { jobs: number; dockerHost: string 
       await quiet(world);
       const toFirstLine = await runToFirstLine(options.dockerHost, image);
       await quiet(world);
-      const warmJob = await dispatch(world, 'warm', 2 * (round + WARM_UP_ROUNDS));
+      const warmJob = await dispatch(world, 'warm', `standby${round}@shop.example`);
       await quiet(world);
-      const coldJob = await dispatch(world, 'cold', 2 * (round + WARM_UP_ROUNDS) + 1);
+      const coldJob = await dispatch(world, 'cold', `cold${round}@shop.example`);
       say(
         `${round < 0 ? 'warm-up' : `round ${round + 1} of ${options.jobs}`}: docker run ${whole.toFixed(0)} ms (first line of the job ${toFirstLine.toFixed(0)}), standby ${warmJob.paidToRunningMs} ms, cold ${coldJob.paidToRunningMs} ms`,
       );
@@ -92,7 +72,12 @@ export async function benchDispatch(options: { jobs: number; dockerHost: string 
   } finally {
     await world.stop();
   }
-  const of = { dockerRun: spreadOf(dockerRun), firstLine: spreadOf(firstLine), standby: spreads(standby), cold: spreads(cold) };
+  const of = {
+    dockerRun: spreadOf(dockerRun),
+    firstLine: spreadOf(firstLine),
+    standby: spreads(standby),
+    cold: spreads(cold),
+  };
   return {
     docker_run_ms_p50: of.dockerRun.p50,
     cold_ms_p50: of.cold.paidToRunningMs.p50,

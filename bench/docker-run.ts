@@ -3,7 +3,10 @@ import { spawn } from 'node:child_process';
 
 const RUN_LIMIT_MS = 60_000;
 
-function dockerRun(dockerHost: string, args: readonly string[]): { firstLine: Promise<number>; whole: Promise<number> } {
+function dockerRun(
+  dockerHost: string,
+  args: readonly string[],
+): { firstLine: Promise<number>; whole: Promise<number> } {
   const startedAt = performance.now();
   const since = (): number => performance.now() - startedAt;
   const child = spawn('docker', ['--host', dockerHost, 'run', '--rm', ...args], {

@@ -1,6 +1,8 @@
 /** Each benchmark sets up what it needs, tells its progress on stderr, and keeps its raw figures under results/. */
 import { InvalidArgumentError, program } from 'commander';
+import { benchBurst } from './burst.ts';
 import { benchDispatch } from './dispatch.ts';
+import { benchIdle } from './idle.ts';
 import { keepResult, surroundings } from './results.ts';
 import { say } from './world.ts';
 
@@ -27,6 +29,23 @@ program
   .option('--json', 'the result on one line', false)
   .action((options: { jobs: number; json: boolean }) =>
     report('dispatch', options.json, () => benchDispatch({ jobs: options.jobs, dockerHost })),
+  );
+
+program
+  .command('idle')
+  .description('statements sent while nothing is open')
+  .option('--minutes <n>', 'how long to watch', count, 10)
+  .option('--json', 'the result on one line', false)
+  .action((options: { minutes: number; json: boolean }) =>
+    report('idle', options.json, () => benchIdle({ minutes: options.minutes, dockerHost })),
+  );
+program
+  .command('burst')
+  .description('launches a second of many orders paid at once, against a bare dockerode loop')
+  .option('--orders <n>', 'orders in each of the rounds', count, 24)
+  .option('--json', 'the result on one line', false)
+  .action((options: { orders: number; json: boolean }) =>
+    report('burst', options.json, () => benchBurst({ orders: options.orders, dockerHost })),
   );
 
 await program.parseAsync();

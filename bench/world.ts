@@ -68,11 +68,15 @@ export async function startWorld(
   }
 }
 
-/** Puts a course of the provider stand-in into the catalogue; `query` is handed on to its manifest. */
-export const addCourse = (
-  world: World,
-  course: { id: string; of: string; profile?: string; query?: string },
-): Promise<void> =>
+/** What the catalogue says of a course of the provider stand-in. */
+export const sourceOf = (world: World, id: string) => ({
+  manifestUrl: `${world.system.providerUrl}/courses/${id}/manifest.json`,
+  enrolUrl: `${world.system.providerUrl}/courses/${id}/enrolments`,
+  bearer: 'sandbox',
+});
+
+/** Puts a course of the provider stand-in into the catalogue. */
+export const addCourse = (world: World, course: { id: string; of: string; profile?: string }): Promise<void> =>
   putCourse(
     world.pool,
     {
@@ -80,11 +84,7 @@ export const addCourse = (
       title: `Course ${course.id}`,
       price_vnd: 499_000,
       provider: 'manifest',
-      source: {
-        manifestUrl: `${world.system.providerUrl}/courses/${course.of}/manifest.json${course.query ?? ''}`,
-        enrolUrl: `${world.system.providerUrl}/courses/${course.of}/enrolments`,
-        bearer: 'sandbox',
-      },
+      source: sourceOf(world, course.of),
       profile: course.profile ?? 'standard',
     },
     { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'bench' },

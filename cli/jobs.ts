@@ -1,20 +1,13 @@
 import { findDelivery } from '../sql/deliveries.ts';
 import { listFiles } from '../sql/files.ts';
 import { JOB_STATES } from '../sql/jobs.ts';
-import { readLogChunks } from '../sql/logs.ts';
 import type { Pool } from '../sql/pool.ts';
-import { attemptsOfJob, findJobReport, listDeadLetters, listJobs, orderOfJob, type JobReport } from '../sql/reports.ts';
-import { formatLine, linesOf } from './log-lines.ts';
+import { attemptsOfJob, listDeadLetters, listJobs, orderOfJob } from '../sql/reports.ts';
+import { jobCalled } from './attempt-called.ts';
 import { fields, json, table } from './print.ts';
 
 const LISTED_MAX = 500;
 const FILES_SHOWN_MAX = 20;
-
-async function jobCalled(pool: Pool, idOrCode: string): Promise<JobReport> {
-  const job = await findJobReport(pool, idOrCode);
-  if (job === undefined) throw new Error(`no job or order is called ${idOrCode}`);
-  return job;
-}
 
 export async function showJobs(pool: Pool, state: string | undefined, asJson: boolean): Promise<string> {
   if (state !== undefined && !(JOB_STATES as readonly string[]).includes(state))
@@ -41,23 +34,6 @@ export async function showJob(pool: Pool, idOrCode: string, asJson: boolean): Pr
     `FILES (${files.length})\n${table(files.slice(0, FILES_SHOWN_MAX), ['path', 'bytes', 'sha256', 'drive_id'])}${more}`,
     `DELIVERY\n${delivery ? fields(delivery) : '(none)\n'}`,
   ].join('\n');
-}
-
-/** The stored log of one attempt, the last one unless `n` says otherwise, piece by piece. */
-export async function* showLogs(
-  pool: Pool,
-  idOrCode: string,
-  options: { attempt: number | undefined; raw: boolean },
-): AsyncGenerator<string> {
-  const job = await jobCalled(pool, idOrCode);
-  const attempts = await attemptsOfJob(pool, job.id);
-  const attempt =
-    options.attempt === undefined ? attempts.at(-1) : attempts.find((candidate) => candidate.n === options.attempt);
-  if (attempt === undefined) throw new Error(`job ${job.id} has no attempt ${options.attempt ?? 'yet'}`);
-  for (const chunk of await readLogChunks(pool, attempt.id))
-    yield linesOf(chunk.zstd)
-      .map((line) => formatLine(line, options.raw))
-      .join('');
 }
 
 export async function showDeadLetters(pool: Pool, asJson: boolean): Promise<string> {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { visible } from './print.ts';
 
 /** A chunk is a few hundred KiB of text; a compressed one that grows beyond this is not ours. */
-const CHUNK_MAX_BYTES = 64 * 1024 * 1024;
+export const CHUNK_MAX_BYTES = 64 * 1024 * 1024;
 
 const lineSchema = z.object({
   n: z.int(),

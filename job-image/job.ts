@@ -1,5 +1,5 @@
 /** From the envelope to the `end` message. Everything printed passes here, and through the masker. */
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { EXIT_OF_REASON } from './contract/exit-codes.ts';
 import { formatJobMessage, type JobMessage } from './contract/messages.ts';
 import { JobEnd } from './ending.ts';
 import { makeMasker } from './masker.ts';
+import { REHEARSE_AFTER_MS, rehearse } from './rehearsal.ts';
 
 /** From the first byte of the envelope to its last. Before the first there is no limit: a standby waits for long. */
 const ENVELOPE_LIMIT_MS = 10_000;
@@ -35,8 +36,10 @@ type End = Extract<JobMessage, { lading: 'end' }>;
 
 async function receive(stdin: Readable, nonce: string): Promise<Envelope> {
   let limit: NodeJS.Timeout | undefined;
+  const rehearsal = setTimeout(() => void rehearse(nonce), REHEARSE_AFTER_MS);
   async function* limited(): AsyncGenerator<Buffer> {
     for await (const chunk of stdin as AsyncIterable<Buffer>) {
+      clearTimeout(rehearsal);
       limit ??= setTimeout(
         () => stdin.destroy(new EnvelopeError(`not complete after ${ENVELOPE_LIMIT_MS} ms`)),
         ENVELOPE_LIMIT_MS,
@@ -51,6 +54,7 @@ async function receive(stdin: Readable, nonce: string): Promise<Envelope> {
     // The text of other errors may quote what was read.
     throw new JobEnd('envelope_rejected', 'the envelope cannot be read', { cause: error });
   } finally {
+    clearTimeout(rehearsal);
     clearTimeout(limit);
   }
 }
@@ -82,14 +86,12 @@ export async function runJob(surroundings: JobSurroundings): Promise<number> {
   const say = (message: JobMessage): void => void stdout.write(mask(formatJobMessage(message)));
 
   async function work(): Promise<End> {
-    // Loaded while the envelope is awaited.
-    const loading = import('./deliver.ts');
-    loading.catch(() => undefined);
     const envelope = await receive(stdin, nonce);
     mask = makeMasker(secretsOf(envelope));
-    await writeFile(join(secretsDir, ENVELOPE_FILE), JSON.stringify(envelope), { mode: 0o600 });
+    // To memory, and sooner done than a thread is woken for it.
+    writeFileSync(join(secretsDir, ENVELOPE_FILE), JSON.stringify(envelope), { mode: 0o600 });
     say({ lading: 'accepted', attemptId: envelope.attemptId });
-    const { deliver } = await loading;
+    const { deliver } = await import('./deliver.ts');
     const { files, bytes } = await deliver(envelope, { egressSocket, say, signal: stop });
     return { lading: 'end', reason: 'ok', detail: `${files} files, ${bytes} bytes` };
   }

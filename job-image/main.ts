@@ -1,6 +1,7 @@
 /**
  * What runs in a job container. The order is part of the contract: first the self report, with nothing loaded but Node
- * itself, so that a container is ready early; then the rest, while the envelope is awaited.
+ * itself, so that a container is ready early; then what reads the envelope; the rest when there is one, or when it is
+ * long in coming.
  */
 import { randomBytes } from 'node:crypto';
 import { EGRESS_SOCKET, SECRETS_DIR } from './contract/paths.ts';

@@ -3,6 +3,7 @@
  * those go over stdin (CIS Docker Benchmark §5 is the list behind the options).
  */
 import { EGRESS_DIR, JOB_UID, SECRETS_DIR } from '../job-image/contract/paths.ts';
+import { DAEMON_LOG_FILE_MIB, DAEMON_LOG_FILES } from './logs/limits.ts';
 import type { Limits } from './profiles.ts';
 
 export const LABEL = {
@@ -16,8 +17,6 @@ export const LABEL = {
   profile: 'vn.lading.profile',
 } as const;
 
-const LOG_FILE_MAX = '16m';
-const LOG_FILES_MAX = '4';
 const SECRETS_BYTES = 1024 * 1024;
 
 /** How far Node's heap may grow; the rest of the memory limit is for buffers, threads and code. */
@@ -111,7 +110,10 @@ export function containerSpec(options: {
             BindOptions: { Propagation: 'rprivate' },
           },
         ],
-        LogConfig: { Type: 'json-file', Config: { 'max-size': LOG_FILE_MAX, 'max-file': LOG_FILES_MAX } },
+        LogConfig: {
+          Type: 'json-file',
+          Config: { 'max-size': `${DAEMON_LOG_FILE_MIB}m`, 'max-file': String(DAEMON_LOG_FILES) },
+        },
       },
     },
   } as const;

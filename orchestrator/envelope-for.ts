@@ -22,7 +22,10 @@ export type EnvelopeSettings = {
 /** Throws ZodError when the course's source is not of its provider's shape. */
 export function envelopeFor(
   settings: EnvelopeSettings,
-  attempt: BegunAttempt,
+  attempt: Pick<
+    BegunAttempt,
+    'id' | 'job_id' | 'n' | 'profile' | 'deadline_at' | `course_${'id' | 'title' | 'source'}` | 'order_code'
+  >,
   limits: Limits,
   accessToken: string,
 ): Envelope {

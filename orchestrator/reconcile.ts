@@ -15,7 +15,7 @@ import { LABEL } from './container-spec.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Following } from './following.ts';
 import { makeMasker } from './logs/masker.ts';
-import { settleAttempt, type SettleDeps } from './observe.ts';
+import { settleAttempt, type SettleDeps } from './settle-attempt.ts';
 import { repairOf, strays } from './repairs.ts';
 
 const PASS_EVERY_MS = 1_000;

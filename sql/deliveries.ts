@@ -22,7 +22,8 @@ export async function recordGrant(
   await db.query(
     `INSERT INTO deliveries (job_id, granted_to, permission_id, granted_at)
      VALUES ($1::uuid, $2::text, $3::text, now())
-     ON CONFLICT (job_id) DO UPDATE SET permission_id = excluded.permission_id, granted_at = now()
+     ON CONFLICT (job_id) DO UPDATE
+       SET granted_to = excluded.granted_to, permission_id = excluded.permission_id, granted_at = now()
        WHERE deliveries.granted_at IS NULL`,
     [jobId, grant.grantedTo, grant.permissionId],
   );
@@ -57,9 +58,13 @@ export const deliveryFacts = (db: Database, jobId: string): Promise<DeliveryFact
   maybeOne<DeliveryFacts>(
     db,
     `SELECT j.id AS job_id, o.code AS order_code, o.email, c.title AS course_title, j.folder_id,
-            (SELECT count(*) FROM files f WHERE f.job_id = j.id) AS files,
-            coalesce((SELECT sum(f.bytes) FROM files f WHERE f.job_id = j.id), 0)::bigint AS bytes
+            delivered.files, delivered.bytes
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
+     CROSS JOIN LATERAL (
+       SELECT count(*) AS files, coalesce(sum(f.bytes), 0)::bigint AS bytes FROM files f
+       WHERE f.attempt_id = (SELECT a.id FROM attempts a
+                             WHERE a.job_id = j.id AND a.finalized_at IS NOT NULL ORDER BY a.n DESC LIMIT 1)
+     ) delivered
      WHERE j.id = $1::uuid AND j.folder_id IS NOT NULL`,
     [jobId],
   );

@@ -50,3 +50,29 @@ export async function releaseEngine(db: Database, name: string): Promise<boolean
   );
   return rowCount === 1;
 }
+
+export type EngineRow = {
+  name: string;
+  slots: number;
+  slots_used: number;
+  launches_max: number;
+  launching: number;
+  memory_bytes: number;
+  memory_used: number;
+  disk_free_bytes: number | null;
+  disk_floor_bytes: number;
+  quarantined_at: Date | null;
+  quarantine_reason: string | null;
+  updated_at: Date;
+};
+
+const ENGINES_MAX = 1_000;
+
+export async function listEngines(db: Database): Promise<EngineRow[]> {
+  const { rows } = await db.query<EngineRow>(
+    `SELECT name, slots, slots_used, launches_max, launching, memory_bytes, memory_used, disk_free_bytes,
+            disk_floor_bytes, quarantined_at, quarantine_reason, updated_at
+     FROM engines ORDER BY name LIMIT ${ENGINES_MAX}`,
+  );
+  return rows;
+}

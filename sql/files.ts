@@ -17,9 +17,13 @@ export async function insertFiles(
   );
 }
 
+/** The manifest that was accepted last: what the job delivers. */
 export async function listFiles(db: Database, jobId: string): Promise<FileRow[]> {
   const { rows } = await db.query<FileRow>(
-    'SELECT path, bytes, sha256, drive_id FROM files WHERE job_id = $1::uuid ORDER BY path',
+    `SELECT path, bytes, sha256, drive_id FROM files
+     WHERE attempt_id = (SELECT id FROM attempts
+                         WHERE job_id = $1::uuid AND finalized_at IS NOT NULL ORDER BY n DESC LIMIT 1)
+     ORDER BY path`,
     [jobId],
   );
   return rows;

@@ -23,10 +23,12 @@ import {
   findJob,
   JOB_STATES,
   nextDueMs,
+  postponeStep,
   takeDelivery,
   type JobState,
 } from './jobs.ts';
 import { inTransaction } from './pool.ts';
+import { redriveJob } from './redrive.ts';
 import { quarantineEngine, recordDiskFree, releaseEngine, type EngineCapacity } from './engines.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
 
@@ -75,6 +77,15 @@ const MOVES: Record<string, { run: (id: string) => Promise<unknown>; leads: Part
   acceptManifest: { run: (id) => acceptManifest(world.api, id, 'folder'), leads: { attempting: 'delivering' } },
   takeDelivery: { run: (id) => takeDelivery(world.orchestrator, id, 30), leads: { delivering: 'delivering' } },
   complete: { run: deliverAndComplete, leads: { delivering: 'completed' } },
+  redriveJob: {
+    run: async (id) => {
+      // Of a job that ended while its container ran, the container ends first.
+      if ((await findJob(world.owner, id))?.state === 'dead') await settleOpenAttempt(id, { job: 'stays' });
+      const answer = await inTransaction(world.owner, (client) => redriveJob(client, id, 'asked for'));
+      return answer === 'not_dead' ? undefined : answer;
+    },
+    leads: { dead: 'paid' },
+  },
 };
 for (const from of JOB_STATES)
   if (from !== 'completed' && from !== 'dead')
@@ -102,6 +113,8 @@ describe('every move from every state', () => {
     }
 });
 
+const LOGGED = ['audit_events', 'log_chunks', 'log_ends', 'log_reads'] as const;
+
 describe('the check behind the moves', () => {
   test('a statement that skips a state is refused by the database itself', async () => {
     const job = await testJobIn(world, 'paid');
@@ -126,11 +139,28 @@ describe('the check behind the moves', () => {
 
   test('no service role may change or delete what was logged or audited', async () => {
     for (const pool of [world.api, world.orchestrator, database.poolFor('lading_auditor')])
-      for (const table of ['audit_events', 'log_chunks', 'log_ends'])
+      for (const table of LOGGED)
         for (const statement of [`DELETE FROM ${table}`, `UPDATE ${table} SET ctid = ctid`, `TRUNCATE ${table}`]) {
           const error = await pool.query(statement).catch((refused: unknown) => refused);
           expect([statement, sqlStateOf(error)]).not.toEqual([statement, undefined]);
         }
+  });
+
+  test('nor may the owner by mistake', async () => {
+    for (const [table, column] of Object.entries({
+      audit_events: 'actor',
+      log_chunks: 'hash',
+      log_ends: 'lines',
+      log_reads: 'person',
+    }))
+      for (const statement of [
+        `DELETE FROM ${table}`,
+        `UPDATE ${table} SET ${column} = ${column}`,
+        `TRUNCATE ${table}`,
+      ]) {
+        const error = await world.owner.query(statement).catch((refused: unknown) => refused);
+        expect([statement, sqlStateOf(error)]).toEqual([statement, SQLSTATE.appendOnly]);
+      }
   });
 });
 
@@ -301,7 +331,11 @@ test('a step that was postponed is due later, and nothing is due when nothing is
     const quietWorld = await makeWorld(quiet);
     expect(await nextDueMs(quietWorld.orchestrator)).toBeUndefined();
     const job = await enrolledTestJob(quietWorld);
-    expect(await nextDueMs(quietWorld.orchestrator)).toBe(0);
+    // It waits for a slot: it is open, but no time will come at which it becomes due.
+    expect(await nextDueMs(quietWorld.orchestrator)).toBeGreaterThan(3_600_000);
+    await postponeStep(quietWorld.orchestrator, job.id, 'enrolled', 20);
+    const dueMs = await nextDueMs(quietWorld.orchestrator);
+    expect([dueMs !== undefined && dueMs > 0, dueMs !== undefined && dueMs <= 20_000]).toEqual([true, true]);
     await bury(quietWorld.orchestrator, job.id, 'enrolled', 'r', 'd');
     expect(await nextDueMs(quietWorld.orchestrator)).toBeUndefined();
   } finally {

@@ -23,6 +23,9 @@ export type JobRow = {
 const COLUMNS =
   'id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, profile, folder_id';
 
+/** How long a queued task may take to be begun before it is queued again. */
+const QUEUED_SECONDS = 2;
+
 /** A job of this priority stands as many places behind as this many jobs of its customer would. */
 const PLACES_PER_PRIORITY = 100;
 
@@ -57,12 +60,19 @@ export async function insertJob(
 export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =>
   maybeOne<JobRow>(db, `SELECT ${COLUMNS} FROM jobs WHERE id = $1::uuid`, [id]);
 
+/** A job whose enrol step was taken, with what the catalogue says of its course. */
+export type EnrollingJob = JobRow & { course_source: unknown; course_profile: string };
+
 /** Takes the enrol step for `leaseSeconds`. Undefined when somebody else has it, it is not due, or it is done. */
-export const beginEnrol = (db: Database, id: string, leaseSeconds: number): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
+export const beginEnrol = (db: Database, id: string, leaseSeconds: number): Promise<EnrollingJob | undefined> =>
+  maybeOne<EnrollingJob>(
     db,
-    `UPDATE jobs SET state = 'enrolling', next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
-     WHERE id = $1::uuid AND state IN ('paid', 'enrolling') AND next_task_at <= now() RETURNING ${COLUMNS}`,
+    `WITH taken AS (
+       UPDATE jobs SET state = 'enrolling', next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
+       WHERE id = $1::uuid AND state IN ('paid', 'enrolling') AND next_task_at <= now() RETURNING ${COLUMNS}
+     )
+     SELECT taken.*, c.source AS course_source, c.profile AS course_profile
+     FROM taken JOIN courses c ON c.id = taken.course_id`,
     [id, leaseSeconds],
   );
 
@@ -153,7 +163,10 @@ export const bury = (
     [id, from, reason, detail],
   );
 
-/** Open jobs whose task is due and was perhaps never queued, or whose task died with its process. */
+/**
+ * Open jobs whose task is due and was perhaps never queued, or whose task died with its process. What has just moved is
+ * left to the task that was queued with the move, for a while; a step that was postponed has no task and is due at once.
+ */
 export async function dueSteps(
   db: Database,
   limit: number,
@@ -162,6 +175,7 @@ export async function dueSteps(
     `SELECT j.id, j.state, d.granted_at IS NOT NULL AS granted
      FROM jobs j LEFT JOIN deliveries d ON d.job_id = j.id
      WHERE j.state IN ('paid', 'enrolling', 'delivering') AND j.next_task_at <= now()
+       AND (j.task_failures > 0 OR j.updated_at <= now() - make_interval(secs => ${QUEUED_SECONDS}))
      ORDER BY j.next_task_at LIMIT $1::int`,
     [limit],
   );
@@ -200,25 +214,30 @@ export async function cancelJob(
     return (await bury(db, id, job.state, 'cancelled', detail)) ? 'dead' : 'too_late';
   // A job that began to run between the two locks is asked for again.
   if (job.state !== 'attempting' || !open) return job.state === 'attempting' ? cancelJob(db, id, detail) : 'too_late';
+  // Also when it is being stopped for another reason: after that one the job would run again.
   await db.query(
-    `UPDATE attempts SET stop_reason = coalesce(stop_reason, 'cancelled') WHERE id = $1::uuid AND finalized_at IS NULL`,
-    [open.id],
+    `UPDATE attempts SET stop_reason = 'cancelled', stop_detail = coalesce(stop_detail, $2::text)
+     WHERE id = $1::uuid AND finalized_at IS NULL`,
+    [open.id, detail],
   );
   await db.query(`SELECT pg_notify('lading_jobs', $1::text)`, [id]);
   return 'stopping';
 }
 
-/** How long until something is due, in milliseconds; undefined when nothing is open: no job, and no attempt. */
+/**
+ * How long until the next step falls due, in milliseconds; undefined when nothing is open: no job, and no attempt. What
+ * is due already is in the queue or waits for a slot, and is not counted: nobody need wake up for it.
+ */
 export async function nextDueMs(db: Database): Promise<number | undefined> {
   const row = await maybeOne<{ open: boolean; due_ms: number }>(
     db,
-    `SELECT EXISTS (SELECT FROM jobs WHERE state NOT IN ('completed', 'dead'))
-              OR EXISTS (SELECT FROM attempts WHERE state <> 'settled') AS open,
-            (SELECT coalesce(min(extract(epoch FROM next_task_at - now()) * 1000), 1e9)::float8 FROM jobs
-             WHERE state NOT IN ('completed', 'dead', 'attempting')) AS due_ms`,
+    `SELECT count(*) > 0 OR EXISTS (SELECT FROM attempts WHERE state <> 'settled') AS open,
+            coalesce(min(extract(epoch FROM next_task_at - now()) * 1000)
+              FILTER (WHERE state <> 'attempting' AND next_task_at > now()), 1e9)::float8 AS due_ms
+     FROM jobs WHERE state NOT IN ('completed', 'dead')`,
     [],
   );
-  return row?.open ? Math.max(0, row.due_ms) : undefined;
+  return row?.open ? row.due_ms : undefined;
 }
 
 /** From the payment that made the job to the attempt's first acknowledged envelope; undefined while it is not running. */

@@ -7,7 +7,11 @@ export type LogChunk = {
   lineCount: number;
   rawBytes: number;
   lastAt: string;
-  lastAtLines: number;
+  /** From where the log would have to be read again, and how many stored lines stand from there on. */
+  resumeAt: string | null;
+  resumeLines: number;
+  /** Lines before which others are lost. */
+  gaps: number;
   zstd: Buffer;
   hash: Buffer;
 };
@@ -18,9 +22,10 @@ export type LogChunk = {
  */
 export async function insertLogChunk(db: Database, epoch: number, chunk: LogChunk): Promise<boolean> {
   const { rowCount } = await db.query(
-    `INSERT INTO log_chunks (attempt_id, seq, first_line, line_count, raw_bytes, last_at, last_at_lines, zstd, hash)
-     SELECT id, $2::int, $3::bigint, $4::int, $5::int, $6::text, $7::int, $8::bytea, $9::bytea
-     FROM attempts WHERE id = $1::uuid AND lease_epoch = $10::int AND state <> 'settled' FOR SHARE
+    `INSERT INTO log_chunks (attempt_id, seq, first_line, line_count, raw_bytes, last_at, resume_at, resume_lines, gaps,
+                             zstd, hash)
+     SELECT id, $2::int, $3::bigint, $4::int, $5::int, $6::text, $7::text, $8::int, $9::int, $10::bytea, $11::bytea
+     FROM attempts WHERE id = $1::uuid AND lease_epoch = $12::int AND state <> 'settled' FOR SHARE
      ON CONFLICT (attempt_id, seq) DO NOTHING`,
     [
       chunk.attemptId,
@@ -29,7 +34,9 @@ export async function insertLogChunk(db: Database, epoch: number, chunk: LogChun
       chunk.lineCount,
       chunk.rawBytes,
       chunk.lastAt,
-      chunk.lastAtLines,
+      chunk.resumeAt,
+      chunk.resumeLines,
+      chunk.gaps,
       chunk.zstd,
       chunk.hash,
       epoch,
@@ -43,8 +50,19 @@ export type LogTail = {
   lines: number;
   raw_bytes: number;
   last_at: string | null;
-  last_at_lines: number;
+  resume_at: string | null;
+  resume_lines: number;
   hash: Buffer | null;
+};
+
+export const NO_LOG: LogTail = {
+  chunks: 0,
+  lines: 0,
+  raw_bytes: 0,
+  last_at: null,
+  resume_at: null,
+  resume_lines: 0,
+  hash: null,
 };
 
 /** Where the stored log of an attempt ends. */
@@ -53,11 +71,11 @@ export async function logTail(db: Database, attemptId: string): Promise<LogTail>
     db,
     `SELECT last.seq + 1 AS chunks, last.first_line + last.line_count - 1 AS lines,
             (SELECT sum(raw_bytes) FROM log_chunks WHERE attempt_id = $1::uuid)::bigint AS raw_bytes,
-            last.last_at, last.last_at_lines, last.hash
+            last.last_at, last.resume_at, last.resume_lines, last.hash
      FROM log_chunks last WHERE last.attempt_id = $1::uuid ORDER BY last.seq DESC LIMIT 1`,
     [attemptId],
   );
-  return row ?? { chunks: 0, lines: 0, raw_bytes: 0, last_at: null, last_at_lines: 0, hash: null };
+  return row ?? NO_LOG;
 }
 
 export async function insertLogEnd(
@@ -66,8 +84,9 @@ export async function insertLogEnd(
   end: { attemptId: string; chunks: number; lines: number; rawBytes: number; linesCut: number; finalHash: Buffer },
 ): Promise<void> {
   await db.query(
-    `INSERT INTO log_ends (attempt_id, chunks, lines, raw_bytes, lines_cut, final_hash)
-     SELECT id, $2::int, $3::bigint, $4::bigint, $5::bigint, $6::bytea
+    `INSERT INTO log_ends (attempt_id, chunks, lines, raw_bytes, lines_cut, final_hash, gaps)
+     SELECT id, $2::int, $3::bigint, $4::bigint, $5::bigint, $6::bytea,
+            (SELECT coalesce(sum(gaps), 0) FROM log_chunks WHERE attempt_id = $1::uuid)
      FROM attempts WHERE id = $1::uuid AND lease_epoch = $7::int AND state <> 'settled' FOR SHARE
      ON CONFLICT (attempt_id) DO NOTHING`,
     [end.attemptId, end.chunks, end.lines, end.rawBytes, end.linesCut, end.finalHash, epoch],

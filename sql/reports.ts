@@ -16,6 +16,8 @@ export type JobReport = {
   folder_id: string | null;
   dead_reason: string | null;
   dead_detail: string | null;
+  redrives: number;
+  redrive_reason: string | null;
   created_at: Date;
   updated_at: Date;
 };
@@ -25,7 +27,7 @@ export async function listJobs(db: Database, state: string | undefined, limit: n
   const { rows } = await db.query<JobReport>(
     `SELECT j.id, o.code AS order_code, o.email, j.course_id, c.title AS course_title, j.state, j.attempts_started,
             j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
-            j.created_at, j.updated_at
+            j.redrives, j.redrive_reason, j.created_at, j.updated_at
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
      WHERE $1::text IS NULL OR j.state = $1::text
      ORDER BY j.created_at DESC, j.id LIMIT $2::int`,
@@ -40,7 +42,7 @@ export const findJobReport = (db: Database, idOrCode: string): Promise<JobReport
     db,
     `SELECT j.id, o.code AS order_code, o.email, j.course_id, c.title AS course_title, j.state, j.attempts_started,
             j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
-            j.created_at, j.updated_at
+            j.redrives, j.redrive_reason, j.created_at, j.updated_at
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
      WHERE j.id::text = lower($1::text) OR o.code = upper($1::text)`,
     [idOrCode],
@@ -77,6 +79,7 @@ export type AttemptReport = {
   exit_code: number | null;
   oom_killed: boolean | null;
   stop_reason: string | null;
+  stop_detail: string | null;
   outcome: string | null;
   detail: string | null;
   created_at: Date;
@@ -88,8 +91,8 @@ export type AttemptReport = {
 /** Every attempt of a job, the first one first. */
 export async function attemptsOfJob(db: Database, jobId: string): Promise<AttemptReport[]> {
   const { rows } = await db.query<AttemptReport>(
-    `SELECT id, n, state, engine, profile, limits, image, container_id, exit_code, oom_killed, stop_reason, outcome,
-            detail, created_at, running_at, finalized_at, settled_at
+    `SELECT id, n, state, engine, profile, limits, image, container_id, exit_code, oom_killed, stop_reason,
+            stop_detail, outcome, detail, created_at, running_at, finalized_at, settled_at
      FROM attempts WHERE job_id = $1::uuid ORDER BY n`,
     [jobId],
   );

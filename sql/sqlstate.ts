@@ -1,8 +1,10 @@
-/** The SQLSTATEs we decide on, by name. Codes: PostgreSQL, Appendix A; LD001 is raised by our own trigger. */
+/** The SQLSTATEs we decide on, by name. Codes: PostgreSQL, Appendix A; LD… are raised by our own functions. */
 export const SQLSTATE = {
   uniqueViolation: '23505',
   foreignKeyViolation: '23503',
   illegalMove: 'LD001',
+  readNotAnnounced: 'LD002',
+  appendOnly: 'LD003',
 } as const;
 
 /** The SQLSTATE of a database error, or undefined for any other error. */

@@ -82,6 +82,7 @@ export async function insertTestJob(world: World, email?: string, priority?: num
 /** Whatever is first in the queue. */
 export const beginTestAttempt = (world: World, holder = 'holder'): Promise<BegunAttempt | undefined> =>
   beginNextAttempt(world.orchestrator, {
+    id: randomUUID(),
     engine: TEST_ENGINE,
     holder,
     leaseSeconds: 30,

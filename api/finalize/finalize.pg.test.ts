@@ -90,7 +90,7 @@ describe('an accepted finalize', () => {
 
   test('and the end of its container at the same moment do not block one another', async () => {
     const pairs = await Promise.all(Array.from({ length: 8 }, () => paidAttempt()));
-    const outcome = { outcome: 'ok', detail: '', exitCode: 0, oomKilled: false, endMessage: undefined };
+    const outcome = { outcome: 'succeeded', detail: '', exitCode: 0, oomKilled: false, endMessage: undefined };
     const results = await Promise.all(
       pairs.flatMap(({ attempt }) => [
         send(attempt.id, manifestOf(attempt.id)).then((response) => response.status),
@@ -214,7 +214,7 @@ describe('a finalize is refused, and nothing written,', () => {
     await settle(
       api.orchestrator,
       { attemptId: stale.id, epoch: stale.lease_epoch },
-      { outcome: 'timeout', detail: '', exitCode: 143, oomKilled: false, endMessage: undefined },
+      { outcome: 'deadline', detail: '', exitCode: 143, oomKilled: false, endMessage: undefined },
       { job: 'retries', spendsAttempt: true, delaySeconds: 0 },
     );
     before = await countRows(api);

@@ -6,10 +6,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
-import { demux } from './demux.ts';
+import { demuxBatches } from './demux.ts';
 import { EngineError, type ContainerState, type Engine, type EngineFailure } from './engine.ts';
 
-const CALL_LIMIT_MS = 15_000;
+const PING_LIMIT_MS = 3_000;
+const CALL_LIMIT_MS = 10_000;
 /** Starting waits for the runtime; on a loaded host several seconds. */
 const START_LIMIT_MS = 60_000;
 const STOP_MARGIN_MS = 15_000;
@@ -114,11 +115,14 @@ export function makeDockerEngine(dockerHost: string): Engine {
   return {
     inspect,
     ping: async () => {
-      await dial({ path: '/_ping', method: 'GET', statusCodes: { 200: true }, abortSignal: limit() }).catch(
-        (error: unknown) => {
-          throw engineError(error, () => 'away');
-        },
-      );
+      await dial({
+        path: '/_ping',
+        method: 'GET',
+        statusCodes: { 200: true },
+        abortSignal: limit(PING_LIMIT_MS),
+      }).catch((error: unknown) => {
+        throw engineError(error, () => 'away');
+      });
     },
     create: async ({ name, body }) => {
       try {
@@ -173,7 +177,7 @@ export function makeDockerEngine(dockerHost: string): Engine {
         ...(since === undefined ? {} : { since: since as unknown as number }),
         abortSignal: signal,
       }) as unknown as Promise<IncomingMessage>;
-      yield* demux(await within(answered, 'logs', (stream) => stream.destroy()));
+      yield* demuxBatches(await within(answered, 'logs', (stream) => stream.destroy()));
     },
     wait: async (id, signal) => {
       // The default condition is met at once by a container that was never started.

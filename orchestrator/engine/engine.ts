@@ -12,8 +12,11 @@ export type Engine = {
   start: (id: string) => Promise<void>;
   /** Undefined when there is no such container. */
   inspect: (id: string) => Promise<ContainerState | undefined>;
-  /** Frames from `since` (seconds.nanoseconds, inclusive) with daemon timestamps, until the container's output ends. */
-  logs: (id: string, since: string | undefined, signal: AbortSignal) => AsyncIterable<Frame>;
+  /**
+   * Frames from `since` (seconds.nanoseconds, inclusive) with daemon timestamps, as many together as have come, until the
+   * container's output ends. Of a container that runs this may be before its end.
+   */
+  logs: (id: string, since: string | undefined, signal: AbortSignal) => AsyncIterable<readonly Frame[]>;
   /** Waits for the end of a started container. */
   wait: (id: string, signal: AbortSignal) => Promise<void>;
   /** SIGTERM, then SIGKILL after `graceSeconds`. A container that is gone or has ended is fine. */

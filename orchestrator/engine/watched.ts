@@ -1,16 +1,17 @@
 /**
- * An engine whose silence is noticed. After SILENT_AFTER unanswered calls in a row it counts as silent and is pinged
- * until it answers. Streams that follow a container for hours are not counted.
+ * An engine whose silence is noticed. A call that is not answered may be one wedged container; when a ping right after
+ * it is not answered either, the daemon is silent, and it is pinged until it answers. Streams that follow a container
+ * for hours are not counted.
  */
 import { EngineError, type Engine } from './engine.ts';
 
-export const SILENT_AFTER = 3;
 const PING_EVERY_MS = 2_000;
 
 export type EngineWatch = { onSilent: (reason: string) => void; onAnswering: () => void };
 
 export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stopWatching: () => void } {
-  let unanswered = 0;
+  let asking: Promise<void> | undefined;
+  let silent = false;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -18,8 +19,7 @@ export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stop
     timer = setTimeout(() => {
       engine.ping().then(
         () => {
-          timer = undefined;
-          unanswered = 0;
+          silent = false;
           if (!stopped) watch.onAnswering();
         },
         () => {
@@ -29,23 +29,32 @@ export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stop
     }, PING_EVERY_MS);
   }
 
+  function suspect(reason: string): void {
+    if (silent || stopped) return;
+    asking ??= engine
+      .ping()
+      .catch(() => {
+        silent = true;
+        if (stopped) return;
+        watch.onSilent(reason);
+        pingUntilItAnswers();
+      })
+      .finally(() => {
+        asking = undefined;
+      });
+  }
+
   async function counted<T>(call: () => Promise<T>): Promise<T> {
     try {
-      const answer = await call();
-      unanswered = 0;
-      return answer;
+      return await call();
     } catch (error) {
-      if (!(error instanceof EngineError && error.failure === 'away')) unanswered = 0;
-      else if ((unanswered += 1) >= SILENT_AFTER && timer === undefined && !stopped) {
-        watch.onSilent(error.message);
-        pingUntilItAnswers();
-      }
+      if (error instanceof EngineError && error.failure === 'away') suspect(error.message);
       throw error;
     }
   }
 
   return {
-    ping: () => counted(() => engine.ping()),
+    ping: () => engine.ping(),
     create: (spec) => counted(() => engine.create(spec)),
     attach: (id) => counted(() => engine.attach(id)),
     start: (id) => counted(() => engine.start(id)),

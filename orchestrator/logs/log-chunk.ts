@@ -3,31 +3,40 @@ import { zstdCompressSync } from 'node:zlib';
 import { chainHash, FIRST_HASH } from '../../sql/log-chain.ts';
 import type { LogChunk, LogTail } from '../../sql/logs.ts';
 import type { LogLine } from './line.ts';
+import type { Mask } from './masker.ts';
+import type { ResumePoint } from './resume.ts';
 
-/** How many of these lines, counted from the end, carry the last timestamp, going on from what the tail says. */
-function lastAtLines(lines: readonly LogLine[], tail: LogTail): number {
-  const lastAt = lines.at(-1)?.at;
-  let count = 0;
-  for (let i = lines.length - 1; i >= 0 && lines[i]?.at === lastAt; i -= 1) count += 1;
-  return count === lines.length && tail.last_at === lastAt ? count + tail.last_at_lines : count;
+/** `afterGap`: between this line and the one before it lines are lost, how many nobody knows. */
+export type KeptLine = LogLine & { afterGap?: true };
+
+/** The texts without secrets: parts of long lines one by one, all others in one go. */
+function maskedTexts(lines: readonly KeptLine[], mask: Mask): string[] {
+  const whole = mask(lines.map((line) => (line.around ? '' : line.text)).join('\n')).split('\n');
+  // The daemon ends a line at a newline, so that none has one inside.
+  const isApart = whole.length === lines.length;
+  return lines.map((line, i) => (line.around || !isApart ? mask(line.text, line.around) : (whole[i] ?? '')));
 }
 
-const encodeLine = (line: LogLine, n: number): string =>
+const encodeLine = (line: KeptLine, n: number, text: string): string =>
   JSON.stringify({
     n,
     t: line.at,
     s: line.stream === 'stdout' ? 'o' : 'e',
-    l: line.text,
+    l: text,
     ...(line.continues ? { c: 1 } : {}),
+    ...(line.afterGap ? { g: 1 } : {}),
   });
 
-/** The chunk that follows `tail`, and the tail after it. `lines` must not be empty. */
+/** The chunk that follows `tail`, and the tail after it. `lines` must not be empty; `resume` is as of the last of them. */
 export function nextChunk(
   attemptId: string,
   tail: LogTail,
-  lines: readonly LogLine[],
+  lines: readonly KeptLine[],
+  mask: Mask,
+  resume: ResumePoint,
 ): { chunk: LogChunk; tail: LogTail } {
-  const raw = Buffer.from(lines.map((line, i) => `${encodeLine(line, tail.lines + 1 + i)}\n`).join(''));
+  const texts = maskedTexts(lines, mask);
+  const raw = Buffer.from(lines.map((line, i) => `${encodeLine(line, tail.lines + 1 + i, texts[i] ?? '')}\n`).join(''));
   const last = lines.at(-1);
   if (last === undefined) throw new RangeError('an empty chunk');
   const hash = chainHash(tail.hash ?? FIRST_HASH, raw);
@@ -38,7 +47,9 @@ export function nextChunk(
     lineCount: lines.length,
     rawBytes: raw.length,
     lastAt: last.at,
-    lastAtLines: lastAtLines(lines, tail),
+    resumeAt: resume.at ?? null,
+    resumeLines: resume.lines,
+    gaps: lines.filter((line) => line.afterGap).length,
     zstd: zstdCompressSync(raw),
     hash,
   };
@@ -49,8 +60,22 @@ export function nextChunk(
       lines: tail.lines + lines.length,
       raw_bytes: tail.raw_bytes + raw.length,
       last_at: chunk.lastAt,
-      last_at_lines: chunk.lastAtLines,
+      resume_at: chunk.resumeAt,
+      resume_lines: chunk.resumeLines,
       hash,
     },
   };
+}
+
+/** What one entry of the daemon's log file has beside its text: names, stream and timestamp. */
+const DAEMON_ENTRY_BYTES = 74;
+/** Letters that the daemon writes longer than JSON.stringify, as six bytes, and unreadable bytes, six each. */
+const DEARER = /[<>&\t\b\f\u2028\u2029]/g;
+const UNREADABLE = /\ufffd/g;
+
+/** At most what these lines take in the daemon's log file. */
+export function daemonBytes(lines: readonly LogLine[]): number {
+  const text = lines.map((line) => line.text).join('\n');
+  const dearer = (text.match(DEARER)?.length ?? 0) * 5 + (text.match(UNREADABLE)?.length ?? 0) * 15;
+  return Buffer.byteLength(JSON.stringify(text)) + dearer + lines.length * DAEMON_ENTRY_BYTES;
 }

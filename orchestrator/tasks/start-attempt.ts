@@ -4,7 +4,7 @@ import { beginNextAttempt, containerOf, type AttemptRow, type BegunAttempt } fro
 import { EngineError } from '../engine/engine.ts';
 import { envelopeFor, type EnvelopeSettings } from '../envelope-for.ts';
 import { launch, type LaunchDeps } from '../launch.ts';
-import { settleAttempt, type SettleDeps } from '../observe.ts';
+import { settleAttempt, type SettleDeps } from '../settle-attempt.ts';
 import type { Evidence } from '../outcome.ts';
 import type { Limits, Profiles } from '../profiles.ts';
 

@@ -1,4 +1,5 @@
--- A chunk holds whole lines, zstd-compressed NDJSON: {"n":line number,"t":daemon timestamp,"s":"o"|"e","l":text}.
+-- A chunk holds whole lines, zstd-compressed NDJSON: {"n":line number,"t":daemon timestamp,"s":"o"|"e","l":text}, with
+-- "c":1 where the line goes on in the next one of its stream, and "g":1 where lines before it are lost.
 -- hash = sha256(previous hash || lines), over the uncompressed bytes; the first previous hash is 32 zero bytes.
 CREATE TABLE log_chunks (
   attempt_id   uuid NOT NULL REFERENCES attempts,
@@ -6,9 +7,14 @@ CREATE TABLE log_chunks (
   first_line   bigint NOT NULL,
   line_count   integer NOT NULL CHECK (line_count > 0),
   raw_bytes    integer NOT NULL,
-  -- Where to go on after a crash: the last daemon timestamp and how many stored lines carry it.
+  -- The daemon's timestamp of the last line.
   last_at      text NOT NULL,
-  last_at_lines integer NOT NULL,
+  -- Where to go on after a crash: the daemon's log is read again from this timestamp on (null: from its beginning), and
+  -- that many lines of what it then gives are stored already.
+  resume_at    text,
+  resume_lines integer NOT NULL,
+  -- Lines of this chunk before which others are lost: the daemon had rotated its file when we came back.
+  gaps         integer NOT NULL,
   zstd         bytea NOT NULL,
   hash         bytea NOT NULL CHECK (length(hash) = 32),
   stored_at    timestamptz NOT NULL DEFAULT now(),
@@ -20,8 +26,10 @@ CREATE TABLE log_ends (
   chunks        integer NOT NULL,
   lines         bigint NOT NULL,
   raw_bytes     bigint NOT NULL,
-  -- Lines that were counted and not kept because the attempt had said too much.
+  -- Lines that were counted and not kept because the attempt had said too much. At least: a flood is not all read.
   lines_cut     bigint NOT NULL DEFAULT 0,
+  -- Places where lines are lost; the line after each is marked.
+  gaps          integer NOT NULL DEFAULT 0,
   final_hash    bytea NOT NULL CHECK (length(final_hash) = 32),
   ended_at      timestamptz NOT NULL DEFAULT now()
 );
@@ -66,8 +74,7 @@ RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp A
 $$;
 
 CREATE FUNCTION read_log(announced bigint)
-RETURNS TABLE (seq integer, first_line bigint, line_count integer, raw_bytes integer, last_at text,
-               last_at_lines integer, zstd bytea, hash bytea)
+RETURNS TABLE (seq integer, first_line bigint, line_count integer, raw_bytes integer, zstd bytea, hash bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   reading log_reads;
@@ -78,7 +85,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'this read was not announced, and committed, within the last minute' USING ERRCODE = 'LD002';
   END IF;
-  RETURN QUERY SELECT c.seq, c.first_line, c.line_count, c.raw_bytes, c.last_at, c.last_at_lines, c.zstd, c.hash
+  RETURN QUERY SELECT c.seq, c.first_line, c.line_count, c.raw_bytes, c.zstd, c.hash
                FROM log_chunks c
                WHERE c.attempt_id = reading.attempt_id AND c.seq BETWEEN reading.from_seq AND reading.to_seq
                ORDER BY c.seq;

@@ -11,7 +11,7 @@ GRANT UPDATE (finalized_at) ON attempts TO lading_api;
 GRANT SELECT ON courses, course_rights, orders, jobs, attempts, engines, files, deliveries, order_status, tasks,
                 log_ends TO lading_orchestrator;
 -- Where to go on with a log; not what stands in it.
-GRANT SELECT (attempt_id, seq, first_line, line_count, raw_bytes, last_at, last_at_lines, hash)
+GRANT SELECT (attempt_id, seq, first_line, line_count, raw_bytes, last_at, resume_at, resume_lines, gaps, hash)
   ON log_chunks TO lading_orchestrator;
 GRANT UPDATE (state, attempts_started, attempts_spent, losses, profile, next_task_at, task_failures, dead_reason, dead_detail,
               updated_at) ON jobs TO lading_orchestrator;

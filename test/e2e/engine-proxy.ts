@@ -11,6 +11,9 @@ export type EngineProxy = {
   dockerHost: string;
   /** What clients sent, one buffer a connection. */
   sent: () => Buffer[];
+  /** From now on nothing comes back from the engine, and nobody is told; until `thaw`. */
+  freeze: () => void;
+  thaw: () => void;
   stop: () => Promise<void>;
 };
 
@@ -22,6 +25,8 @@ export async function startEngineProxy(
   const path = join(dir, 'docker.sock');
   const kept: Buffer[][] = [];
   const sockets = new Set<Socket>();
+  const pairs = new Set<{ client: Socket; engine: Socket }>();
+  let frozen = false;
   let bytes = 0;
   const server: Server = createServer({ allowHalfOpen: true }, (client) => {
     const engine = connect({ path: new URL(dockerHost).pathname, allowHalfOpen: true });
@@ -37,6 +42,10 @@ export async function startEngineProxy(
     });
     client.pipe(keep).pipe(engine);
     engine.pipe(client);
+    if (frozen) engine.unpipe(client).pause();
+    const pair = { client, engine };
+    pairs.add(pair);
+    client.on('close', () => pairs.delete(pair));
     for (const socket of [client, engine]) {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
@@ -51,6 +60,14 @@ export async function startEngineProxy(
   await new Promise<void>((resolve) => server.listen(path, resolve));
   return {
     dockerHost: `unix://${path}`,
+    freeze: () => {
+      frozen = true;
+      for (const { client, engine } of pairs) engine.unpipe(client).pause();
+    },
+    thaw: () => {
+      frozen = false;
+      for (const { client, engine } of pairs) engine.pipe(client);
+    },
     sent: () => kept.map((chunks) => Buffer.concat(chunks)),
     stop: async () => {
       for (const socket of sockets) socket.destroy();

@@ -1,0 +1,71 @@
+import { loggedAttempts, type LoggedAttempt } from '../sql/log-reports.ts';
+import { findLogEnd, type Reading } from '../sql/logs.ts';
+import type { Pool } from '../sql/pool.ts';
+import { jobCalled } from './attempt-called.ts';
+import { startProof, type Proof } from './log-proof.ts';
+import { storedChunks } from './logs.ts';
+
+const ATTEMPTS_PAGE = 100;
+
+export type AttemptProof = { attempt_id: string; job_id: string; order_code: string; n: number } & Proof;
+
+async function prove(pool: Pool, attempt: LoggedAttempt, reading: Reading): Promise<AttemptProof> {
+  // The end before the chunks: once it is there, no chunk comes after it.
+  const end = await findLogEnd(pool, attempt.id);
+  const proof = startProof();
+  for await (const chunk of storedChunks(pool, attempt.id, 0, reading)) proof.take(chunk);
+  const { id, job_id, order_code, n } = attempt;
+  return { attempt_id: id, job_id, order_code, n, ...proof.finish(attempt, end) };
+}
+
+/** Proves the logs of a job's attempts, or of attempt `n` alone; without a job, of all attempts there are. */
+export async function* proveLogs(
+  pool: Pool,
+  job: string | undefined,
+  n: number | undefined,
+  reading: Reading,
+): AsyncGenerator<AttemptProof> {
+  const jobId = job === undefined ? undefined : (await jobCalled(pool, job)).id;
+  let after: string | undefined;
+  let proved = 0;
+  for (;;) {
+    const page = await loggedAttempts(pool, jobId, after, ATTEMPTS_PAGE);
+    for (const attempt of page) {
+      if (n !== undefined && attempt.n !== n) continue;
+      proved += 1;
+      yield await prove(pool, attempt, reading);
+    }
+    after = page.at(-1)?.id;
+    if (after === undefined) break;
+  }
+  if (proved === 0 && jobId !== undefined) throw new Error(`job ${jobId} has no attempt ${n ?? 'yet'}`);
+}
+
+function proofLines(proof: AttemptProof): string {
+  const { status, order_code, n, chunks, lines, raw_bytes, lines_cut, final_hash, faults } = proof;
+  const cut = lines_cut > 0 ? `, ${lines_cut} lines cut` : '';
+  const seen = `${chunks} chunks, ${lines} lines, ${raw_bytes} bytes${cut}, ${final_hash}`;
+  return [
+    `${status.padEnd(7)}  ${order_code}  attempt ${n}  ${seen}`,
+    ...faults.map((fault) => `         ${fault}`),
+    '',
+  ].join('\n');
+}
+
+/** One line a proof and a sum, or a JSON array; as they come. `onBroken` hears of each log that is not as it was. */
+export async function* showProofs(
+  proofs: AsyncIterable<AttemptProof>,
+  asJson: boolean,
+  onBroken: () => void,
+): AsyncGenerator<string> {
+  const counted = { ok: 0, running: 0, broken: 0 };
+  for await (const proof of proofs) {
+    const isFirst = counted.ok + counted.running + counted.broken === 0;
+    counted[proof.status] += 1;
+    if (proof.status === 'broken') onBroken();
+    yield asJson ? `${isFirst ? '[' : ','}\n${JSON.stringify(proof)}` : proofLines(proof);
+  }
+  const total = counted.ok + counted.running + counted.broken;
+  if (asJson) yield total === 0 ? '[]\n' : '\n]\n';
+  else yield `${counted.ok} ok, ${counted.running} running, ${counted.broken} broken\n`;
+}

@@ -1,0 +1,75 @@
+/** The end of an attempt: evidence in, outcome and what becomes of the job out, in one transaction. */
+import type { Logger } from 'pino';
+import { lockAttempt, settle, type AttemptRow, type Lease, type Verdict } from '../sql/attempts.ts';
+import { findJob, type JobRow } from '../sql/jobs.ts';
+import type { Outcome } from '../sql/outcomes.ts';
+import { inTransaction, type Pool } from '../sql/pool.ts';
+import { classify, verdictOf, type Evidence } from './outcome.ts';
+import { nextBigger, type Profiles } from './profiles.ts';
+
+export type SettleDeps = {
+  pool: Pool;
+  log: Logger;
+  retryBaseSeconds: number;
+  profiles: Profiles;
+  onSettled: (outcome: Outcome) => void;
+  onStaleWrite: () => void;
+};
+
+/** What its observer knows of an ending; the rest stands in the attempt's row. */
+export type Seen = Omit<Evidence, 'finalized' | 'stopReason'>;
+
+function judge(
+  deps: SettleDeps,
+  attempt: AttemptRow,
+  job: JobRow,
+  evidence: Seen,
+): { result: ReturnType<typeof classify>; verdict: Verdict } {
+  const finalized = attempt.finalized_at !== null;
+  const result = classify({ ...evidence, finalized, stopReason: attempt.stop_reason });
+  if (finalized) return { result, verdict: { job: 'stays' } };
+  const spent = {
+    attemptsSpent: job.attempts_spent,
+    losses: job.losses,
+    biggerProfile: job.profile === null ? nextBigger(deps.profiles, attempt.profile) : undefined,
+  };
+  const retryAfterSeconds = evidence.end?.retryAfterSeconds;
+  return {
+    result,
+    verdict: verdictOf(result, spent, {
+      retryBaseSeconds: deps.retryBaseSeconds,
+      retryAfterSeconds,
+      random: Math.random(),
+    }),
+  };
+}
+
+/** Writes the outcome that the evidence shows. False when the attempt is not ours to settle any more. */
+export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Seen): Promise<boolean> {
+  // Locked from the look to the write: a cancellation or a manifest that comes in between would be passed over.
+  const { settled, about, verdict } = await inTransaction(deps.pool, async (client) => {
+    const attempt = await lockAttempt(client, lease.attemptId);
+    const job = attempt && (await findJob(client, attempt.job_id));
+    if (!attempt || !job) throw new Error(`attempt ${lease.attemptId} has no row`);
+    const { result, verdict } = judge(deps, attempt, job, evidence);
+    const outcome = {
+      ...result,
+      exitCode: evidence.exitCode,
+      oomKilled: evidence.oomKilled,
+      endMessage: evidence.end,
+    };
+    return {
+      settled: (await settle(client, lease, outcome, verdict)) !== undefined,
+      about: { job: job.id, attempt: attempt.id, n: attempt.n, ...result },
+      verdict,
+    };
+  });
+  if (!settled) {
+    deps.onStaleWrite();
+    deps.log.warn({ ...about, epoch: lease.epoch }, 'late settle refused');
+    return false;
+  }
+  deps.onSettled(about.outcome);
+  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: verdict.job }, 'attempt settled');
+  return true;
+}
