@@ -2,7 +2,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { nextChunk } from '../orchestrator/logs/log-chunk.ts';
-import { LogEnd, NO_LOG, type LogTail, StoredChunk } from '../sql/logs.ts';
+import { NO_LOG, type LogEnd, type LogTail, type StoredChunk } from '../sql/logs.ts';
 import { startProof, type Proof } from './log-proof.ts';
 import { madeLog } from './test-log.ts';
 

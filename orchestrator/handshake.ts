@@ -11,7 +11,8 @@ import type { Engine } from './engine/engine.ts';
 import type { ContainerSpec } from './container-spec.ts';
 import { hardeningMismatches, type InspectedContainer } from './hardening.ts';
 
-const HANDSHAKE_LIMIT_MS = 20_000;
+/** For each half of the talk. */
+const HANDSHAKE_LIMIT_MS = 12_000;
 /** What a container may say before it has its envelope. */
 const PRELUDE_MAX_BYTES = 64 * 1024;
 

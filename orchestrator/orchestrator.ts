@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
 import { databaseNowMs } from '../sql/clock.ts';
@@ -33,6 +34,17 @@ const POOL_SPARE_CONNECTIONS = 6;
 /** What is left of the engine's memory belongs to the host's own processes. */
 const MEMORY_SHARE = 0.8;
 const STANDBY_PROFILE = 'standard';
+/** A hand-over takes less than five seconds, whatever does not answer. */
+const TASKS_STOP_LIMIT_MS = 2_000;
+const SWEEP_STOP_LIMIT_MS = 1_000;
+
+/** Waits for `work`, and no longer than `limitMs`. */
+async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+  const limit = new AbortController();
+  work.catch(() => undefined);
+  await Promise.race([work, sleep(limitMs, undefined, { signal: limit.signal }).catch(() => undefined)]);
+  limit.abort();
+}
 
 export type Orchestrator = {
   url: string;
@@ -234,11 +246,12 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
       await Promise.all([worker.stop(), starter.stop()]);
       await listener.stop();
       await reconcile.stop();
-      await Promise.all([following.stop(), standby.stop()]);
+      await following.stop();
+      await atMost(SWEEP_STOP_LIMIT_MS, standby.stop());
       tokens.stop();
       await releaseLeases(pool, holder);
       // What a sibling that was killed left behind would else stay until the next job.
-      await sweep({ ...shared, engine }, { dryRun: false }).catch((error: unknown) =>
+      await atMost(SWEEP_STOP_LIMIT_MS, sweep(shared, { dryRun: false })).catch((error: unknown) =>
         log.warn({ err: error }, 'not swept'),
       );
       engine.stopWatching();

@@ -47,7 +47,7 @@ function judge(
 /** Writes the outcome that the evidence shows. False when the attempt is not ours to settle any more. */
 export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Seen): Promise<boolean> {
   // Locked from the look to the write: a cancellation or a manifest that comes in between would be passed over.
-  const { settled, about, verdict } = await inTransaction(deps.pool, async (client) => {
+  const { settled, about, next } = await inTransaction(deps.pool, async (client) => {
     const attempt = await lockAttempt(client, lease.attemptId);
     const job = attempt && (await findJob(client, attempt.job_id));
     if (!attempt || !job) throw new Error(`attempt ${lease.attemptId} has no row`);
@@ -61,7 +61,7 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     return {
       settled: (await settle(client, lease, outcome, verdict)) !== undefined,
       about: { job: job.id, attempt: attempt.id, n: attempt.n, ...result },
-      verdict,
+      next: verdict.job,
     };
   });
   if (!settled) {
@@ -70,6 +70,6 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     return false;
   }
   deps.onSettled(about.outcome);
-  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: verdict.job }, 'attempt settled');
+  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: next }, 'attempt settled');
   return true;
 }

@@ -5,6 +5,8 @@
  */
 import { EngineError, type Engine } from './engine.ts';
 
+/** Starting and removing may take longer on a loaded host; then the ping is answered and nothing follows. */
+const SLOW_CALL_MS = 5_000;
 const PING_EVERY_MS = 2_000;
 
 export type EngineWatch = { onSilent: (reason: string) => void; onAnswering: () => void };
@@ -45,11 +47,14 @@ export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stop
   }
 
   async function counted<T>(call: () => Promise<T>): Promise<T> {
+    const slow = setTimeout(() => suspect(`a call takes longer than ${SLOW_CALL_MS} ms`), SLOW_CALL_MS);
     try {
       return await call();
     } catch (error) {
       if (error instanceof EngineError && error.failure === 'away') suspect(error.message);
       throw error;
+    } finally {
+      clearTimeout(slow);
     }
   }
 

@@ -1,6 +1,7 @@
 /** The other side is there and says nothing: a LISTEN connection that is dead without an error, a daemon that hangs. */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { makePool, type Pool } from '../../sql/pool.ts';
 import { startEngineProxy, type EngineProxy } from './engine-proxy.ts';
 import { attemptsOf, DOCKER_HOST, eventually, startE2e, type E2e } from './world.ts';
 
@@ -8,12 +9,21 @@ const FOUND_WITHIN_MS = 15_000;
 
 let proxy: EngineProxy;
 let e2e: E2e;
+let asOrchestrator: Pool;
 beforeAll(async () => {
   proxy = await startEngineProxy(DOCKER_HOST);
   e2e = await startE2e({ dockerHost: proxy.dockerHost });
   await e2e.putCourse('tiny');
+  asOrchestrator = makePool({
+    connectionString: e2e.system.databaseUrl('lading_orchestrator'),
+    applicationName: 'test',
+    max: 1,
+    onError: () => undefined,
+  });
 }, 60_000);
 afterAll(async () => {
+  proxy.thaw();
+  await asOrchestrator.end();
   await e2e.stop();
   await proxy.stop();
 }, 60_000);
@@ -28,7 +38,8 @@ const iptables = (...rule: string[]): void => void execFileSync('iptables', ['-w
 
 /** Client ports of the connections on which the orchestrator waits for notifications. */
 async function listeningPorts(): Promise<number[]> {
-  const { rows } = await e2e.pool.query<{ client_port: number }>(
+  // As the role itself: others do not see what a session last said.
+  const { rows } = await asOrchestrator.query<{ client_port: number }>(
     `SELECT client_port FROM pg_stat_activity
      WHERE datname = current_database() AND application_name LIKE 'lading %' AND query ILIKE 'listen %'`,
   );
