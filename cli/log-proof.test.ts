@@ -1,7 +1,7 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { nextChunk } from '../orchestrator/logs/log-chunk.ts';
+import { encodeLines, nextChunk } from '../orchestrator/logs/log-chunk.ts';
 import { NO_LOG, type LogEnd, type LogTail, type StoredChunk } from '../sql/logs.ts';
 import { startProof, type Proof } from './log-proof.ts';
 import { madeLog } from './test-log.ts';
@@ -39,7 +39,13 @@ describe('a log as it was written', () => {
         const stored = parts.map((texts) => {
           const at = '2026-01-01T00:00:00.000000001Z';
           const lines = texts.map((text) => ({ at, stream: 'stderr', text, continues: false }) as const);
-          const next = nextChunk('attempt', tail, lines, (text) => text, { at: undefined, lines: 0 });
+          const next = nextChunk('attempt', tail, {
+            raw: encodeLines(lines, tail.lines + 1, (text) => text),
+            lineCount: lines.length,
+            lastAt: at,
+            gaps: 0,
+            resume: { at: undefined, lines: 0 },
+          });
           tail = next.tail;
           const { seq, firstLine, lineCount, rawBytes, zstd, hash } = next.chunk;
           return { seq, first_line: firstLine, line_count: lineCount, raw_bytes: rawBytes, zstd, hash };

@@ -9,6 +9,7 @@ import { makeLogWriter, type LogWriter } from './logs/log-writer.ts';
 import type { Mask } from './logs/masker.ts';
 
 const PROGRESS_EVERY_MS = 250;
+const LAST_FRAMES = 100;
 
 export type FollowDeps = { pool: Pool; engine: Engine };
 export type End = Extract<JobMessage, { lading: 'end' }>;
@@ -50,11 +51,22 @@ export async function followLog(
 ): Promise<Followed> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   const failed = new AbortController();
+  /** A flood is not read to its end: once nothing is kept any more, the end of the container is enough. */
+  const flooded = new AbortController();
+  const done = new AbortController();
   let storeError: unknown;
   const writer = await makeLogWriter(deps.pool, lease, mask, (error) => {
     storeError = error;
     failed.abort();
   });
+  let awaitsEnd = false;
+  const stopAtEnd = (): void => {
+    if (awaitsEnd) return;
+    awaitsEnd = true;
+    const ended = deps.engine.wait(containerId, AbortSignal.any([signal, done.signal]));
+    // An engine that does not answer is found by the stream itself.
+    ended.then(() => flooded.abort()).catch(() => undefined);
+  };
   const messages = hearMessages(deps, lease, mask);
   const lines = assembleLines();
   const keep = (line: LogLine): void => {
@@ -68,7 +80,8 @@ export async function followLog(
     if (message !== undefined) messages.hear(message);
   };
   try {
-    const batches = deps.engine.logs(containerId, writer.since, AbortSignal.any([signal, failed.signal]));
+    const cut = AbortSignal.any([signal, failed.signal, flooded.signal]);
+    const batches = deps.engine.logs(containerId, { since: writer.since }, cut);
     for await (const frames of batches) {
       for (const frame of frames) {
         if (writer.isFull()) skim(frame);
@@ -77,15 +90,34 @@ export async function followLog(
           if (line) keep(line);
         }
       }
+      if (writer.isFull()) stopAtEnd();
       await writer.room();
       await messages.writeProgress();
     }
     if (!writer.isFull()) for (const line of lines.rest()) keep(line);
     await writer.flush();
-    return { end: messages.end(), writer };
   } catch (error) {
-    throw storeError ?? error;
+    if (!flooded.signal.aborted || signal.aborted || storeError) throw storeError ?? error;
   } finally {
+    done.abort();
     writer.abandon();
   }
+  return { end: messages.end(), writer };
+}
+
+/** What the job said at the very end of a flood, of a container that has ended. */
+export async function lastWords(
+  deps: FollowDeps,
+  attempt: AttemptRow,
+  containerId: string,
+  mask: Mask,
+  signal: AbortSignal,
+): Promise<End | undefined> {
+  const messages = hearMessages(deps, { attemptId: attempt.id, epoch: attempt.lease_epoch }, mask);
+  for await (const frames of deps.engine.logs(containerId, { lastFrames: LAST_FRAMES }, signal))
+    for (const frame of frames) {
+      const message = messageText(frame);
+      if (message !== undefined) messages.hear(message);
+    }
+  return messages.end();
 }

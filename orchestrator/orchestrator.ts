@@ -243,7 +243,8 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     url: `http://${config.http.host}:${(health.address() as AddressInfo).port}`,
     failed: worker.promise.then(() => Promise.reject(new Error('the task queue ended'))),
     stop: async () => {
-      await Promise.all([worker.stop(), starter.stop()]);
+      // A task that waits for a silent engine is not waited for: its leases end, and others go on with it.
+      await atMost(TASKS_STOP_LIMIT_MS, Promise.all([worker.stop(), starter.stop()]));
       await listener.stop();
       await reconcile.stop();
       await following.stop();

@@ -168,13 +168,14 @@ export function makeDockerEngine(dockerHost: string): Engine {
         );
       }
     },
-    logs: async function* (id, since, signal) {
+    logs: async function* (id, { since, lastFrames }, signal) {
       const answered = docker.getContainer(id).logs({
         follow: true,
         stdout: true,
         stderr: true,
         timestamps: true,
         ...(since === undefined ? {} : { since: since as unknown as number }),
+        ...(lastFrames === undefined ? {} : { tail: lastFrames }),
         abortSignal: signal,
       }) as unknown as Promise<IncomingMessage>;
       yield* demuxBatches(await within(answered, 'logs', (stream) => stream.destroy()));

@@ -13,10 +13,10 @@ export type Engine = {
   /** Undefined when there is no such container. */
   inspect: (id: string) => Promise<ContainerState | undefined>;
   /**
-   * Frames from `since` (seconds.nanoseconds, inclusive) with daemon timestamps, as many together as have come, until the
-   * container's output ends. Of a container that runs this may be before its end.
+   * Frames with daemon timestamps, as many together as have come, until the container's output ends. Of a container
+   * that runs this may be before its end.
    */
-  logs: (id: string, since: string | undefined, signal: AbortSignal) => AsyncIterable<readonly Frame[]>;
+  logs: (id: string, from: LogStart, signal: AbortSignal) => AsyncIterable<readonly Frame[]>;
   /** Waits for the end of a started container. */
   wait: (id: string, signal: AbortSignal) => Promise<void>;
   /** SIGTERM, then SIGKILL after `graceSeconds`. A container that is gone or has ended is fine. */
@@ -32,6 +32,9 @@ export type Engine = {
   /** The engine's host as the engine sees it: its memory, and its clock in unix seconds. */
   host: () => Promise<{ memoryBytes: number; nowSeconds: number }>;
 };
+
+/** Where to begin to read: at a moment (seconds.nanoseconds, inclusive), or so many frames before the end; else at the beginning. */
+export type LogStart = { since?: string | undefined; lastFrames?: number };
 
 export type ContainerState = {
   id: string;

@@ -70,7 +70,7 @@ export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stop
     list: (labels) => counted(() => engine.list(labels)),
     imageId: (reference) => counted(() => engine.imageId(reference)),
     host: () => counted(() => engine.host()),
-    logs: (id, since, signal) => engine.logs(id, since, signal),
+    logs: (id, from, signal) => engine.logs(id, from, signal),
     wait: (id, signal) => engine.wait(id, signal),
     stopWatching: () => {
       stopped = true;

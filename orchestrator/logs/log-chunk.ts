@@ -27,48 +27,52 @@ const encodeLine = (line: KeptLine, n: number, text: string): string =>
     ...(line.afterGap ? { g: 1 } : {}),
   });
 
-/** The chunk that follows `tail`, and the tail after it. `lines` must not be empty; `resume` is as of the last of them. */
+/** Lines as they are stored, without secrets, numbered from `firstLine`. */
+export function encodeLines(lines: readonly KeptLine[], firstLine: number, mask: Mask): Buffer {
+  const texts = maskedTexts(lines, mask);
+  return Buffer.from(lines.map((line, i) => `${encodeLine(line, firstLine + i, texts[i] ?? '')}\n`).join(''));
+}
+
+/** What a chunk is made of: encoded lines, how many, and what is known of them. */
+export type ChunkContent = { raw: Buffer; lineCount: number; lastAt: string; gaps: number; resume: ResumePoint };
+
+/** The chunk that follows `tail`, and the tail after it. */
 export function nextChunk(
   attemptId: string,
   tail: LogTail,
-  lines: readonly KeptLine[],
-  mask: Mask,
-  resume: ResumePoint,
+  { raw, lineCount, lastAt, gaps, resume }: ChunkContent,
 ): { chunk: LogChunk; tail: LogTail } {
-  const texts = maskedTexts(lines, mask);
-  const raw = Buffer.from(lines.map((line, i) => `${encodeLine(line, tail.lines + 1 + i, texts[i] ?? '')}\n`).join(''));
-  const last = lines.at(-1);
-  if (last === undefined) throw new RangeError('an empty chunk');
-  const hash = chainHash(tail.hash ?? FIRST_HASH, raw);
   const chunk: LogChunk = {
     attemptId,
     seq: tail.chunks,
     firstLine: tail.lines + 1,
-    lineCount: lines.length,
+    lineCount,
     rawBytes: raw.length,
-    lastAt: last.at,
+    lastAt,
     resumeAt: resume.at ?? null,
     resumeLines: resume.lines,
-    gaps: lines.filter((line) => line.afterGap).length,
+    gaps,
     zstd: zstdCompressSync(raw),
-    hash,
+    hash: chainHash(tail.hash ?? FIRST_HASH, raw),
   };
   return {
     chunk,
     tail: {
       chunks: tail.chunks + 1,
-      lines: tail.lines + lines.length,
+      lines: tail.lines + lineCount,
       raw_bytes: tail.raw_bytes + raw.length,
-      last_at: chunk.lastAt,
+      last_at: lastAt,
       resume_at: chunk.resumeAt,
       resume_lines: chunk.resumeLines,
-      hash,
+      hash: chunk.hash,
     },
   };
 }
 
 /** What one entry of the daemon's log file has beside its text: names, stream and timestamp. */
 const DAEMON_ENTRY_BYTES = 74;
+/** How much more that is than what we write of a line, at most. */
+export const DAEMON_EXTRA_BYTES = 8;
 /** Letters that the daemon writes longer than JSON.stringify, as six bytes, and unreadable bytes, six each. */
 const DEARER = /[<>&\t\b\f\u2028\u2029]/g;
 const UNREADABLE = /\ufffd/g;

@@ -3,38 +3,42 @@
  * crash is recognised and dropped; what it cannot give any more is marked as a gap.
  */
 import type { Database } from '../../sql/pool.ts';
-import { FIRST_HASH } from '../../sql/log-chain.ts';
 import type { Lease } from '../../sql/attempts.ts';
+import { FIRST_HASH } from '../../sql/log-chain.ts';
 import { insertLogChunk, insertLogEnd, logTail } from '../../sql/logs.ts';
 import { ATTEMPT_LOG_MAX_BYTES } from './limits.ts';
 import { sinceOf, type LogLine } from './line.ts';
-import { daemonBytes, nextChunk, type KeptLine } from './log-chunk.ts';
+import { DAEMON_EXTRA_BYTES, daemonBytes, encodeLines, nextChunk, type KeptLine } from './log-chunk.ts';
 import type { Mask } from './masker.ts';
 import { recogniseStored, trackResume } from './resume.ts';
 
 const CHUNK_LINES_MAX = 5_000;
-const CHUNK_CHARS_MAX = 256 * 1024;
+const CHUNK_BYTES_MAX = 256 * 1024;
 const FLUSH_AFTER_MS = 500;
 
 export type LogWriter = {
   /** Docker's `since` for the follow that feeds this writer; undefined at the very beginning. */
   since: string | undefined;
-  /** Holds the line, or counts it when the attempt has said too much. */
+  /** Takes the line, or counts it when the attempt has said too much. `room` is to be called after a batch of them. */
   take: (line: LogLine) => void;
   /** True once nothing more is kept: what comes may be counted without being read. */
   isFull: () => boolean;
   /** Counts a line that is not kept. */
   cut: () => void;
   linesCut: () => number;
-  /** Resolves when there is room for more: a full chunk is stored before that. To be awaited between batches. */
+  /** Holds what was taken; resolves when there is room for more: a full chunk is stored before that. */
   room: () => Promise<void>;
-  /** Stores what is held. */
+  /** Stores what was taken. */
   flush: () => Promise<void>;
-  /** Stores what is held and the end record. A writer before this one may have counted more lines that were cut. */
+  /** Stores what was taken and the end record. A writer before this one may have counted more lines that were cut. */
   end: (linesCutBefore?: number) => Promise<void>;
   /** Drops the timer and what is held: somebody else follows this attempt now. */
   abandon: () => void;
 };
+
+/** Encoded as soon as a batch is taken: strings that wait for their chunk would make the heap grow in a flood. */
+type Held = { pieces: Buffer[]; bytes: number; lines: number; lastAt: string; gaps: number };
+const NOTHING: Held = { pieces: [], bytes: 0, lines: 0, lastAt: '', gaps: 0 };
 
 export class LogTakenOverError extends Error {
   override name = 'LogTakenOverError';
@@ -50,23 +54,42 @@ export async function makeLogWriter(
   const from = tail.resume_at ?? undefined;
   const resume = trackResume(from);
   const reread = recogniseStored({ at: from, lines: tail.resume_lines }, tail.last_at);
-  let held: KeptLine[] = [];
-  let heldChars = 0;
-  let spentBytes = tail.raw_bytes;
+  let taken: KeptLine[] = [];
+  let takenChars = 0;
+  let held = NOTHING;
+  let spentBytes = tail.raw_bytes + tail.lines * DAEMON_EXTRA_BYTES;
   let full = false;
   let linesCut = 0;
   let timer: NodeJS.Timeout | undefined;
   let storing: Promise<void> = Promise.resolve();
 
+  function hold(): void {
+    const last = taken.at(-1);
+    if (last === undefined) return;
+    const piece = encodeLines(taken, tail.lines + held.lines + 1, mask);
+    spentBytes += Math.max(piece.length, daemonBytes(taken));
+    held = {
+      pieces: [...held.pieces, piece],
+      bytes: held.bytes + piece.length,
+      lines: held.lines + taken.length,
+      lastAt: last.at,
+      gaps: held.gaps + taken.filter((line) => line.afterGap).length,
+    };
+    taken = [];
+    takenChars = 0;
+  }
+
   async function storeHeld(): Promise<void> {
-    if (held.length === 0) return;
-    const next = nextChunk(attemptId, tail, held, mask, resume.point());
-    spentBytes += Math.max(next.chunk.rawBytes, daemonBytes(held));
-    held = [];
-    heldChars = 0;
+    // The point to resume from is that of the last line taken, so that one must be in this chunk.
+    hold();
+    if (held.lines === 0) return;
+    const { pieces, lines: lineCount, lastAt, gaps } = held;
+    const raw = Buffer.concat(pieces);
+    const next = nextChunk(attemptId, tail, { raw, lineCount, lastAt, gaps, resume: resume.point() });
+    held = NOTHING;
+    tail = next.tail;
     if (!(await insertLogChunk(db, epoch, next.chunk)))
       throw new LogTakenOverError(`chunk ${next.chunk.seq} of ${attemptId}`);
-    tail = next.tail;
   }
 
   function flush(): Promise<void> {
@@ -88,19 +111,20 @@ export async function makeLogWriter(
       const seen = reread(line);
       if (seen === 'new_after_gap') resume.restart(line);
       if (seen !== 'stored') {
-        full ||= spentBytes + heldChars + line.text.length > ATTEMPT_LOG_MAX_BYTES;
+        full ||= spentBytes + takenChars + line.text.length > ATTEMPT_LOG_MAX_BYTES;
         if (full) {
           linesCut += 1;
           return;
         }
-        held.push(seen === 'new_after_gap' ? { ...line, afterGap: true } : line);
-        heldChars += line.text.length;
-        timer ??= setTimeout(() => void flush().catch(onError), FLUSH_AFTER_MS);
+        taken.push(seen === 'new_after_gap' ? { ...line, afterGap: true } : line);
+        takenChars += line.text.length;
       }
       resume.note(line);
     },
     room: async () => {
-      if (held.length >= CHUNK_LINES_MAX || heldChars >= CHUNK_CHARS_MAX) await flush();
+      hold();
+      if (held.lines >= CHUNK_LINES_MAX || held.bytes >= CHUNK_BYTES_MAX) await flush();
+      else if (held.lines > 0) timer ??= setTimeout(() => void flush().catch(onError), FLUSH_AFTER_MS);
     },
     end: async (linesCutBefore = 0) => {
       await flush();
@@ -115,7 +139,8 @@ export async function makeLogWriter(
     },
     abandon: () => {
       clearTimeout(timer);
-      held = [];
+      taken = [];
+      held = NOTHING;
     },
   };
 }

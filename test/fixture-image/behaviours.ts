@@ -100,7 +100,8 @@ const BEHAVIOURS: Record<string, Behaviour> = {
     return 0;
   },
   'one-byte-lines': () => done(pour(block('x\n'), 2 * ONE_BYTE_LINES)),
-  'endless-stderr': () => done(pour(block('this never ends and nobody reads it\n'), Number.POSITIVE_INFINITY, 'stderr')),
+  'endless-stderr': () =>
+    done(pour(block('this never ends and nobody reads it\n'), Number.POSITIVE_INFINITY, 'stderr')),
   'close-stdout': async () => {
     print('before\n');
     closeOutput();

@@ -21,7 +21,10 @@ export function lineOf(i: number): Printed {
   const long = i % LONG_EVERY === 42 ? LONG_LENGTHS[Math.floor(i / LONG_EVERY) % LONG_LENGTHS.length] : undefined;
   const text = `line ${i} đường ${'·'.repeat(i % 5)}`;
   // Letters of two and three bytes, so that a cut in the middle of one would show.
-  return { stream, text: long === undefined ? text : text + 'ữ€x'.repeat(Math.ceil(long / 7)).slice(0, long - i.toString().length) };
+  return {
+    stream,
+    text: long === undefined ? text : text + 'ữ€x'.repeat(Math.ceil(long / 7)).slice(0, long - i.toString().length),
+  };
 }
 
 /** The lengths in bytes of the lines that `sixteen-kib` prints. */
