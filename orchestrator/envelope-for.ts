@@ -19,6 +19,23 @@ export type EnvelopeSettings = {
   extraCaPem: string | undefined;
 };
 
+const egressTokenFor = (key: Buffer, attempt: Pick<BegunAttempt, 'id' | 'profile' | 'deadline_at'>): string =>
+  mintEgressToken(key, {
+    attempt: attempt.id,
+    profile: attempt.profile,
+    expiresAt: Math.ceil(attempt.deadline_at.getTime() / 1000) + EGRESS_TOKEN_MARGIN_SECONDS,
+  });
+
+/** What of an attempt's secrets is known to one who did not make its envelope, for the masker: all but the Drive token. */
+export const reproducibleSecrets = (
+  settings: Pick<EnvelopeSettings, 'egressKey' | 'masterKey' | 'providerTokens'>,
+  attempt: Pick<BegunAttempt, 'id' | 'profile' | 'deadline_at'>,
+): string[] => [
+  egressTokenFor(settings.egressKey, attempt),
+  deriveAttemptKey(settings.masterKey, attempt.id),
+  ...settings.providerTokens.values(),
+];
+
 /** Throws ZodError when the course's source is not of its provider's shape. */
 export function envelopeFor(
   settings: EnvelopeSettings,
@@ -44,11 +61,7 @@ export function envelopeFor(
       parentFolderId: settings.driveParentFolderId,
       folderName: `${attempt.course_title} (${attempt.order_code})`.slice(0, FOLDER_NAME_MAX_CHARS),
     },
-    egressToken: mintEgressToken(settings.egressKey, {
-      attempt: attempt.id,
-      profile: attempt.profile,
-      expiresAt: Math.ceil(attempt.deadline_at.getTime() / 1000) + EGRESS_TOKEN_MARGIN_SECONDS,
-    }),
+    egressToken: egressTokenFor(settings.egressKey, attempt),
     attemptKey: deriveAttemptKey(settings.masterKey, attempt.id),
     ...(settings.extraCaPem === undefined ? {} : { extraCaPem: settings.extraCaPem }),
     parallelFiles: limits.parallelFiles,

@@ -79,10 +79,9 @@ export async function followLog(
     const message = messageText(frame);
     if (message !== undefined) messages.hear(message);
   };
-  try {
+  async function read(): Promise<void> {
     const cut = AbortSignal.any([signal, failed.signal, flooded.signal]);
-    const batches = deps.engine.logs(containerId, { since: writer.since }, cut);
-    for await (const frames of batches) {
+    for await (const frames of deps.engine.logs(containerId, { since: writer.since }, cut)) {
       for (const frame of frames) {
         if (writer.isFull()) skim(frame);
         else {
@@ -95,14 +94,19 @@ export async function followLog(
       await messages.writeProgress();
     }
     if (!writer.isFull()) for (const line of lines.rest()) keep(line);
+  }
+  try {
+    await read().catch((error: unknown) => {
+      if (!flooded.signal.aborted || signal.aborted) throw error;
+    });
     await writer.flush();
+    return { end: messages.end(), writer };
   } catch (error) {
-    if (!flooded.signal.aborted || signal.aborted || storeError) throw storeError ?? error;
+    throw storeError ?? error;
   } finally {
     done.abort();
     writer.abandon();
   }
-  return { end: messages.end(), writer };
 }
 
 /** What the job said at the very end of a flood, of a container that has ended. */

@@ -4,7 +4,7 @@
  */
 import type { AttemptRow } from '../sql/attempts.ts';
 import type { ContainerState, Engine } from './engine/engine.ts';
-import { followLog, type End, type Followed } from './follow-log.ts';
+import { followLog, lastWords, type End, type Followed } from './follow-log.ts';
 import { LogTakenOverError, makeLogWriter } from './logs/log-writer.ts';
 import type { Mask } from './logs/masker.ts';
 import { settleAttempt, type Seen, type SettleDeps } from './settle-attempt.ts';
@@ -34,18 +34,21 @@ async function followToTheEnd(
   containerId: string,
   mask: Mask,
   signal: AbortSignal,
-): Promise<(Followed & { state: ContainerState; linesCut: number }) | undefined> {
-  let end: End | undefined;
-  // Reading again finds no more than the daemon still has of a flood.
-  let linesCut = 0;
+): Promise<(Followed & { state: ContainerState }) | undefined> {
+  let followed: Followed | undefined;
   // As long as the attempt may run; its deadline ends it, and END_GRACE_MS lies between two rounds.
   for (;;) {
     const state = await deps.engine.inspect(containerId);
     if (state === undefined) return undefined;
-    const followed = await followLog(deps, attempt, containerId, mask, signal);
-    end = followed.end ?? end;
-    linesCut = Math.max(linesCut, followed.writer.linesCut());
-    if (state.status === 'exited' || state.status === 'dead') return { ...followed, end, state, linesCut };
+    const isOver = state.status === 'exited' || state.status === 'dead';
+    const before = followed?.end;
+    if (isOver && followed?.writer.isFull()) {
+      const end = await lastWords(deps, attempt, containerId, mask, signal);
+      return { ...followed, end: end ?? before, state };
+    }
+    followed = await followLog(deps, attempt, containerId, mask, signal);
+    followed.end ??= before;
+    if (isOver) return { ...followed, state };
     await waitForEnd(deps.engine, containerId, signal);
   }
 }
@@ -78,7 +81,7 @@ export async function observe(
     const followed = await followToTheEnd(deps, attempt, containerId, mask, signal);
     signal.throwIfAborted();
     const writer = followed?.writer ?? (await makeLogWriter(deps.pool, lease, mask, () => undefined));
-    await writer.end(followed?.linesCut);
+    await writer.end();
     await settleAttempt(deps, lease, followed ? evidenceOf(followed.state, followed.end) : CONTAINER_GONE);
   } catch (error) {
     if (!(error instanceof LogTakenOverError)) throw error;

@@ -222,6 +222,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   const worker = await startWorker(pool, tasks, config.taskConcurrency, log, onChange);
   reconcile = startReconcile({
     ...shared,
+    secretsOf: (attempt) => reproducibleSecrets(config, attempt),
     diskFreeBytes,
     measureSkew,
     onAdopted: (count) => metrics.adopted.inc(count),

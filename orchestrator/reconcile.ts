@@ -36,6 +36,8 @@ export type ReconcileDeps = SettleDeps & {
   leaseSeconds: number;
   following: Following;
   launching: ReadonlySet<string>;
+  /** The secrets of an adopted attempt, as far as they can be known. */
+  secretsOf: (attempt: AttemptRow) => string[];
   /** Free bytes where the engine keeps its containers. */
   diskFreeBytes: () => Promise<number>;
   measureSkew: () => Promise<void>;
@@ -100,7 +102,7 @@ async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise
       stopping: stopping.has(attempt.id),
     });
     if (repair === 'follow' && attempt.container_id)
-      deps.following.follow(attempt, attempt.container_id, makeMasker([]));
+      deps.following.follow(attempt, attempt.container_id, makeMasker(deps.secretsOf(attempt)));
     if (repair === 'give_up') await giveUp(deps, attempt);
     if (repair === 'stop') await stopContainer(deps, attempt, stopping);
   }

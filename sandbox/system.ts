@@ -107,6 +107,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   mkdirSync(egressDir);
   const secret = secretStore(join(runDir, 'secrets'));
   const processes = new Map<string, Started>();
+  // Also those whose name another one took since.
+  const all: Started[] = [];
   const undo: (() => Promise<unknown>)[] = [];
 
   const start = async (name: string, script: string, env: Record<string, string>): Promise<Started> => {
@@ -117,13 +119,14 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       logPath: join(logsDir, `${name}.log`),
     });
     processes.set(name, started);
+    all.push(started);
     options.onStarted?.(name);
     return started;
   };
 
   async function stop({ keepFiles = false }: { keepFiles?: boolean } = {}): Promise<void> {
     // Jobs first lose their orchestrators, then everything those talk to.
-    const order = [...processes.values()].toReversed();
+    const order = all.toReversed();
     const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
     for (const step of undo.toReversed()) await step();
     if (!keepFiles) rmSync(runDir, { recursive: true, force: true });

@@ -73,13 +73,27 @@ export function nextChunk(
 const DAEMON_ENTRY_BYTES = 74;
 /** How much more that is than what we write of a line, at most. */
 export const DAEMON_EXTRA_BYTES = 8;
-/** Letters that the daemon writes longer than JSON.stringify, as six bytes, and unreadable bytes, six each. */
-const DEARER = /[<>&\t\b\f\u2028\u2029]/g;
-const UNREADABLE = /\ufffd/g;
+const DAEMON_ESCAPE_BYTES = 6;
+/** Up to three bytes that are no UTF-8 became one replacement letter; the daemon escapes each. */
+const UNREADABLE_BYTES = 3 * DAEMON_ESCAPE_BYTES;
 
-/** At most what these lines take in the daemon's log file. */
+const SPACE = 0x20;
+const NON_ASCII = 0x80;
+const REPLACEMENT = 0xfffd;
+const ESCAPED = new Set(Buffer.from('"\\<>&'));
+const ESCAPED_LINE_ENDS = new Set([0x2028, 0x2029]);
+const UTF8_LETTER_BYTES_MAX = 3;
+
+function daemonLetterBytes(code: number): number {
+  if (code < SPACE || ESCAPED.has(code)) return DAEMON_ESCAPE_BYTES;
+  if (code < NON_ASCII) return 1;
+  if (code === REPLACEMENT) return UNREADABLE_BYTES;
+  return ESCAPED_LINE_ENDS.has(code) ? DAEMON_ESCAPE_BYTES : UTF8_LETTER_BYTES_MAX;
+}
+
+/** At most what these lines take in the daemon's log file, which escapes more than we do. */
 export function daemonBytes(lines: readonly LogLine[]): number {
-  const text = lines.map((line) => line.text).join('\n');
-  const dearer = (text.match(DEARER)?.length ?? 0) * 5 + (text.match(UNREADABLE)?.length ?? 0) * 15;
-  return Buffer.byteLength(JSON.stringify(text)) + dearer + lines.length * DAEMON_ENTRY_BYTES;
+  let bytes = lines.length * DAEMON_ENTRY_BYTES;
+  for (const { text } of lines) for (let i = 0; i < text.length; i += 1) bytes += daemonLetterBytes(text.charCodeAt(i));
+  return bytes;
 }

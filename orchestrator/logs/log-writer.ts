@@ -25,13 +25,12 @@ export type LogWriter = {
   isFull: () => boolean;
   /** Counts a line that is not kept. */
   cut: () => void;
-  linesCut: () => number;
   /** Holds what was taken; resolves when there is room for more: a full chunk is stored before that. */
   room: () => Promise<void>;
   /** Stores what was taken. */
   flush: () => Promise<void>;
-  /** Stores what was taken and the end record. A writer before this one may have counted more lines that were cut. */
-  end: (linesCutBefore?: number) => Promise<void>;
+  /** Stores what was taken and the end record. */
+  end: () => Promise<void>;
   /** Drops the timer and what is held: somebody else follows this attempt now. */
   abandon: () => void;
 };
@@ -84,7 +83,7 @@ export async function makeLogWriter(
     hold();
     if (held.lines === 0) return;
     const { pieces, lines: lineCount, lastAt, gaps } = held;
-    const raw = Buffer.concat(pieces);
+    const raw = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
     const next = nextChunk(attemptId, tail, { raw, lineCount, lastAt, gaps, resume: resume.point() });
     held = NOTHING;
     tail = next.tail;
@@ -105,7 +104,6 @@ export async function makeLogWriter(
     cut: () => {
       linesCut += 1;
     },
-    linesCut: () => linesCut,
     flush,
     take: (line) => {
       const seen = reread(line);
@@ -126,14 +124,14 @@ export async function makeLogWriter(
       if (held.lines >= CHUNK_LINES_MAX || held.bytes >= CHUNK_BYTES_MAX) await flush();
       else if (held.lines > 0) timer ??= setTimeout(() => void flush().catch(onError), FLUSH_AFTER_MS);
     },
-    end: async (linesCutBefore = 0) => {
+    end: async () => {
       await flush();
       await insertLogEnd(db, epoch, {
         attemptId,
         chunks: tail.chunks,
         lines: tail.lines,
         rawBytes: tail.raw_bytes,
-        linesCut: Math.max(linesCut, linesCutBefore),
+        linesCut,
         finalHash: tail.hash ?? FIRST_HASH,
       });
     },
