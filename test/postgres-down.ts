@@ -1,3 +1,5 @@
 export default async function postgresDown(): Promise<void> {
-  await globalThis.ladingTestPostgres?.stop();
+  const server = globalThis.ladingTestPostgres;
+  globalThis.ladingTestPostgres = undefined;
+  await server?.stop();
 }

@@ -13,6 +13,8 @@ declare global {
 const TEST_PASSWORD = 'only-for-tests-on-loopback';
 
 export default async function postgresUp(): Promise<void> {
+  // Each of jest's projects sets up; one server serves them all.
+  if (globalThis.ladingTestPostgres) return;
   const server = await startPostgres(process.env['DATABASE_URL'], ['fsync=off', 'full_page_writes=off']);
   globalThis.ladingTestPostgres = server;
   const template = `lading_template_${process.pid}`;

@@ -27,7 +27,7 @@ const holderOf = (lease: string): string => {
   return one.name;
 };
 
-test('a frozen orchestrator settles nothing it no longer owns: its late writes are refused and counted', async () => {
+test('a frozen orchestrator settles nothing it no longer owns', async () => {
   const order = await e2e.customer.order('slow', 'customer@shop.example');
   await e2e.customer.pay(order);
   const running = await runningAttempt(e2e.pool, order.code);
@@ -55,9 +55,6 @@ test('a frozen orchestrator settles nothing it no longer owns: its late writes a
     [1, 'succeeded', running.container_id],
   ]);
   expect(attempts[0]?.lease_holder).not.toBe(running.lease_holder);
-  await eventually('the refusal is counted', 15_000, async () =>
-    metric(await metricsOf(frozen), 'stale_writes_refused_total') > 0 ? true : undefined,
-  );
   const { rows } = await e2e.pool.query(
     'SELECT count(*) AS settled FROM audit_events WHERE subject_id = $1 AND to_state = $2',
     [running.id, 'settled'],
