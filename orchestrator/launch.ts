@@ -49,10 +49,15 @@ async function open(deps: LaunchDeps, lease: Lease, attempt: BegunAttempt, limit
   const ahead = deps.standby.take(attempt.profile);
   const spec = specOf(deps, attempt, limits);
   const id = ahead?.id ?? (await deps.engine.create(spec));
-  if (!(await recordContainer(deps.pool, lease, id))) {
+  const recorded = await recordContainer(deps.pool, lease, id);
+  if (!recorded) {
     ahead?.stdio.destroy();
     await deps.engine.remove(id);
     return 'lost_lease';
+  }
+  if (recorded.stop_reason) {
+    ahead?.stdio.destroy();
+    return { ok: false, reason: 'handshake_failed', detail: 'stopped before it had its envelope' };
   }
   if (ahead) return { ok: true, waiting: ahead, from: 'standby' };
   const opened = await openContainer(deps.engine, spec, id);
@@ -90,7 +95,9 @@ export async function launch(
   if (refusal || !opened.ok || !content) {
     const reason = refusal?.reason ?? 'handshake_failed';
     await recordStop(deps.pool, lease, reason);
-    return { ended: 'refused', detail: refusal?.detail ?? '' };
+    // The container's own words, perhaps said after it had its secrets.
+    const mask = makeMasker(content ? secretsOf(content) : []);
+    return { ended: 'refused', detail: mask(refusal?.detail ?? '') };
   }
   const running = await beginRunning(deps.pool, lease);
   if (!running) return { ended: 'lost_lease' };

@@ -13,6 +13,7 @@ import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
 import { EngineError, type Engine } from './engine/engine.ts';
 import { watchEngine } from './engine/watched.ts';
+import { reproducibleSecrets } from './envelope-for.ts';
 import { makeFollowing } from './following.ts';
 import { makeGoogle } from './google.ts';
 import { startHealthServer } from './health.ts';
@@ -22,21 +23,25 @@ import { makeMetrics } from './metrics.ts';
 import { startReconcile, sweep, type Reconcile } from './reconcile.ts';
 import { selfTest } from './self-test.ts';
 import { startStandby } from './standby.ts';
+import { makeStarter, type Starter } from './starter.ts';
 import { makeEnrolTask } from './tasks/enrol.ts';
 import { makeGrantAccessTask } from './tasks/grant-access.ts';
 import { makeSendMailTask } from './tasks/send-mail.ts';
-import { makeStarter, type Starter } from './tasks/start-attempt.ts';
+import { makeStartNext } from './tasks/start-attempt.ts';
 import { stockTokens } from './token-stock.ts';
 import { startWorker } from './worker.ts';
 
 /** Two are pinned by graphile-worker, the rest serve tasks, observers and reconcile. */
 const POOL_SPARE_CONNECTIONS = 6;
+/** With those two; opening one anew takes longer than a standby takes to run its job. */
+const POOL_MIN_CONNECTIONS = 5;
 /** What is left of the engine's memory belongs to the host's own processes. */
 const MEMORY_SHARE = 0.8;
 const STANDBY_PROFILE = 'standard';
 /** A hand-over takes less than five seconds, whatever does not answer. */
 const TASKS_STOP_LIMIT_MS = 2_000;
 const SWEEP_STOP_LIMIT_MS = 1_000;
+const STANDBY_WAIT_LIMIT_MS = 10_000;
 
 /** Waits for `work`, and no longer than `limitMs`. */
 async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
@@ -67,6 +72,7 @@ function openPool(config: Config, holder: string, log: Logger): Pool {
     connectionString: config.databaseUrl,
     applicationName: `lading orchestrator ${holder}`,
     max: config.taskConcurrency + POOL_SPARE_CONNECTIONS,
+    min: POOL_MIN_CONNECTIONS,
     onError: (error) => log.warn({ err: error }, 'idle database connection broke'),
   });
 }
@@ -107,7 +113,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   let starter: Starter | undefined;
   /** A job waits for a slot, or a slot or a place at the launch gate is free. What is missed here, reconcile queues. */
   const startNext = (): void => {
-    if (starter) note('next attempt not begun', starter.startNext());
+    if (starter) note('next attempt not begun', starter.start());
   };
 
   const engine = watchEngine(makeDockerEngine(config.engine.dockerHost), {
@@ -187,7 +193,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     onChange: (size) => metrics.standby.set(size),
   });
 
-  starter = makeStarter({
+  const startOne = makeStartNext({
     ...shared,
     standby,
     egressKey: config.egressKey,
@@ -207,11 +213,13 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
       );
       note('queue wait not measured', measured);
     },
-    onPlaceFree: startNext,
   });
+  starter = makeStarter(startOne, config.engine.launchesMax, (error) =>
+    log.warn({ err: error }, 'next attempt not begun'),
+  );
   const tasks = {
     enrol: makeEnrolTask({ ...shared, onEnrolled: startNext }),
-    'start-attempt': starter.startNext,
+    'start-attempt': starter.start,
     'grant-access': makeGrantAccessTask({ ...shared, google }),
     'send-mail': makeSendMailTask({
       ...shared,
@@ -233,6 +241,8 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     { moved: onChange, connected: (connected) => metrics.listenUp.set(connected ? 1 : 0) },
     log,
   );
+  // Who is told that it listens may order at once and find a standby.
+  await atMost(STANDBY_WAIT_LIMIT_MS, standby.filled);
   const health = await startHealthServer({
     ...config.http,
     registry: metrics.registry,

@@ -24,6 +24,7 @@ const CASES: [string, Partial<Evidence>, Outcome][] = [
   ['exit 0 without a manifest after a child ran out of memory', { oomKilled: true }, 'oom'],
   ['137 and OOMKilled', { exitCode: 137, oomKilled: true }, 'oom'],
   ['137 and nothing else: somebody else killed it', { exitCode: 137 }, 'killed_outside'],
+  ['134: the heap was full', { exitCode: 134 }, 'oom'],
   ['137 after we recorded why', { exitCode: 137, stopReason: 'deadline' }, 'deadline'],
   ['143 after a cancellation', { exitCode: 143, stopReason: 'cancelled' }, 'cancelled'],
   ['143 and nothing else', { exitCode: 143 }, 'killed_outside'],

@@ -8,7 +8,7 @@ import { EXIT, type EndReason } from '../job-image/contract/exit-codes.ts';
 import type { StopReason, Verdict } from '../sql/attempts.ts';
 import {
   ATTEMPTS_MAX,
-  LOSS_DELAY_SECONDS,
+  LOSS_DELAY_SHARE,
   LOSSES_MAX,
   OUTCOMES,
   RETRY_DELAY_MAX_SECONDS,
@@ -28,6 +28,8 @@ export type Evidence = {
   failure?: { outcome: 'start_failed' | 'image_missing' | 'engine_lost' | 'orchestrator_lost'; detail: string };
 };
 
+/** V8 aborts when its heap is full, which is half of the memory limit: the kernel never hears of it. */
+const SIGABRT_EXIT = 134;
 const SIGKILL_EXIT = 137;
 const SIGTERM_EXIT = 143;
 
@@ -47,6 +49,8 @@ function outcomeOfExit(exitCode: number, end: Evidence['end']): Outcome {
       return 'bug';
     case EXIT.notEntitled:
       return 'not_entitled';
+    case SIGABRT_EXIT:
+      return 'oom';
     case SIGKILL_EXIT:
     case SIGTERM_EXIT:
       return 'killed_outside';
@@ -113,6 +117,11 @@ export function verdictOf(
       reason: 'infrastructure',
       detail: `after ${lost} losses of ours; the last: ${lastWords}`,
     };
-  const delay = backoffSeconds(LOSS_DELAY_SECONDS, job.losses, RETRY_DELAY_MAX_SECONDS, options.random);
+  const delay = backoffSeconds(
+    options.retryBaseSeconds * LOSS_DELAY_SHARE,
+    job.losses,
+    RETRY_DELAY_MAX_SECONDS,
+    options.random,
+  );
   return { job: 'retries', spendsAttempt: false, delaySeconds: delay };
 }

@@ -17,6 +17,8 @@ export type StandbyPool = {
   /** A waiting container of this profile, from now on the caller's; undefined when there is none. */
   take: (profile: string) => WaitingContainer | undefined;
   size: () => number;
+  /** Resolves when the first filling is over, whether or not it succeeded. */
+  filled: Promise<void>;
   /** Removes those that wait. */
   stop: () => Promise<void>;
 };
@@ -101,6 +103,7 @@ export function startStandby(options: StandbyOptions): StandbyPool {
 
   refill();
   return {
+    filled: filling ?? Promise.resolve(),
     size: () => waiting.size,
     take: (profile) => {
       const [one] = waiting;

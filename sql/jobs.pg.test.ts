@@ -4,6 +4,7 @@ import {
   beginTestAttempt,
   beginTestAttemptOf,
   enrolledTestJob,
+  insertTestJob,
   makeWorld,
   TEST_ENGINE,
   TEST_LIMITS,
@@ -20,6 +21,7 @@ import {
   cancelJob,
   complete,
   confirmEnrol,
+  dueSteps,
   findJob,
   JOB_STATES,
   nextDueMs,
@@ -341,4 +343,24 @@ test('a step that was postponed is due later, and nothing is due when nothing is
   } finally {
     await quiet.drop();
   }
+});
+
+test('a step is queued again when its task is overdue, and not while it may still be in the queue', async () => {
+  const due = async (): Promise<string[]> => (await dueSteps(world.orchestrator, 1_000)).map((step) => step.id);
+  const queued = await insertTestJob(world);
+  const forgotten = await insertTestJob(world);
+  const postponed = await insertTestJob(world);
+  const taken = await insertTestJob(world);
+  await world.owner.query(`UPDATE jobs SET updated_at = now() - interval '1 minute' WHERE id = ANY ($1::uuid[])`, [
+    [forgotten.id, taken.id],
+  ]);
+  await postponeStep(world.orchestrator, postponed.id, 'paid', 0);
+  await beginEnrol(world.orchestrator, taken.id, 30);
+  const found = await due();
+  expect([queued, forgotten, postponed, taken].map((job) => found.includes(job.id))).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
 });

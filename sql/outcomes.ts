@@ -17,9 +17,9 @@ export type Policy = {
 /** Attempts that a job may spend, and losses of ours that it may meet, before it is dead. */
 export const ATTEMPTS_MAX = 3;
 export const LOSSES_MAX = 10;
-/** What a back-off is cut at, and what it starts from after a loss; after a failure the orchestrator's setting says. */
+/** What a back-off is cut at, and what it starts from after a loss, as a share of the orchestrator's setting. */
 export const RETRY_DELAY_MAX_SECONDS = 15 * 60;
-export const LOSS_DELAY_SECONDS = 1;
+export const LOSS_DELAY_SHARE = 1 / 30;
 
 export const OUTCOMES = {
   succeeded: { charge: 'none', fault: 'nobody', refund: false, meaning: 'exit 0 and an accepted manifest' },
@@ -55,7 +55,7 @@ export const OUTCOMES = {
     fault: 'lading',
     refund: false,
     needsBiggerProfile: true,
-    meaning: 'the memory limit was hit',
+    meaning: 'the memory limit was hit, or the heap was full (134)',
   },
   deadline: {
     charge: 'attempt',

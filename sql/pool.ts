@@ -24,19 +24,21 @@ const types: pg.CustomTypesConfig = {
 };
 
 /**
- * A pool of at most `max` connections with a limit on every wait. `onError` hears of connections that break while
- * idle; without a listener such an error would end the process.
+ * A pool of at most `max` connections with a limit on every wait; `min` of them stay open however long nothing is asked.
+ * `onError` hears of connections that break while idle; without a listener such an error would end the process.
  */
 export function makePool(options: {
   connectionString: string;
   applicationName: string;
   max: number;
+  min?: number;
   onError: (error: Error) => void;
 }): Pool {
   const pool = new pg.Pool({
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.max,
+    min: options.min ?? 0,
     types,
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     statement_timeout: STATEMENT_LIMIT_MS,

@@ -19,8 +19,6 @@ export type StartDeps = SettleDeps &
     launching: Set<string>;
     onRunning: (attempt: AttemptRow, from: 'standby' | 'cold') => void;
     onChange: () => void;
-    /** A place at the launch gate is free again. */
-    onPlaceFree: () => void;
   };
 
 type Failure = NonNullable<Evidence['failure']>;
@@ -66,45 +64,24 @@ async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Pr
 
 /**
  * Begins the next attempt in the queue's order, which is not always that of the job the call was made for: calls say how
- * many to begin, the queue says which. Resolves when the container has its envelope, or nothing waits, or there is no
- * room; the container outlives the call. After one that could not start the next is left to reconcile: an engine that
- * refuses everything would else use up every waiting job.
+ * many to begin, the queue says which. True when a container has its envelope; it outlives the call. False when nothing
+ * waits, there is no room, or it could not start.
  */
-async function startNext(deps: StartDeps, profiles: Readonly<Record<string, Limits>>): Promise<void> {
+export const makeStartNext = (deps: StartDeps) => {
   const { engineName: engine, holder, leaseSeconds, image } = deps;
-  const id = randomUUID();
-  deps.launching.add(id);
-  try {
-    const attempt = await beginNextAttempt(deps.pool, { id, engine, holder, leaseSeconds, profiles, image });
-    const limits = attempt && profiles[attempt.profile];
-    if (!attempt || !limits) return;
-    if (await start(deps, attempt, limits)) deps.onPlaceFree();
-    deps.onChange();
-  } finally {
-    deps.launching.delete(id);
-  }
-}
-
-export type Starter = {
-  startNext: () => Promise<void>;
-  /** Begins nothing more and waits for what has begun. */
-  stop: () => Promise<void>;
-};
-
-export function makeStarter(deps: StartDeps): Starter {
   const profiles = Object.fromEntries(deps.profiles);
-  const begun = new Set<Promise<void>>();
-  let stopped = false;
-  return {
-    startNext: async () => {
-      if (stopped) return;
-      const one = startNext(deps, profiles);
-      begun.add(one);
-      await one.finally(() => begun.delete(one));
-    },
-    stop: async () => {
-      stopped = true;
-      await Promise.allSettled(begun);
-    },
+  return async (): Promise<boolean> => {
+    const id = randomUUID();
+    deps.launching.add(id);
+    try {
+      const attempt = await beginNextAttempt(deps.pool, { id, engine, holder, leaseSeconds, profiles, image });
+      const limits = attempt && profiles[attempt.profile];
+      if (!attempt || !limits) return false;
+      const runs = await start(deps, attempt, limits);
+      deps.onChange();
+      return runs;
+    } finally {
+      deps.launching.delete(id);
+    }
   };
-}
+};

@@ -18,15 +18,15 @@ const MIB = 1024 * 1024;
 /** Small, so that many run side by side and a memory limit is soon reached. */
 const STANDARD = { memoryBytes: 192 * MIB, graceSeconds: 2 };
 
-function fixtureImage(): string {
+export function fixtureImage(): string {
   const script = fileURLToPath(new URL('../../script/fixture-image', import.meta.url));
   const said = execFileSync(script, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   return (JSON.parse(said.trim().split('\n').at(-1) ?? '') as { id: string }).id;
 }
 
 export async function startFixtureE2e(options: Partial<SystemOptions> = {}): Promise<FixtureE2e> {
-  process.env['LADING_TEST_JOB_IMAGE'] = fixtureImage();
   const e2e = await startE2e({
+    jobImage: fixtureImage(),
     ...options,
     profiles: { standard: STANDARD, ...options.profiles },
     env: { ...options.env, orchestrator: { STANDBY: '0', ...options.env?.orchestrator } },

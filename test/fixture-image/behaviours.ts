@@ -109,8 +109,9 @@ const BEHAVIOURS: Record<string, Behaviour> = {
     return 0;
   },
   'no-newline': () => done(print('a last line\nwithout its newline')),
-  'secret-in-pieces': (envelope) => {
+  'secret-in-pieces': async (envelope, ms) => {
     printSecretsInPieces(secretsOf(envelope));
+    await sleep(Number(ms));
     say({ lading: 'end', reason: 'bug', detail: `it said ${secretsOf(envelope).join(' and ')}` });
     return 70;
   },
