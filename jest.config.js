@@ -28,6 +28,11 @@ export default {
       ...base,
       displayName: 'docker',
       testMatch: tests('docker'),
+      // What floods the machine would disturb what runs beside it: only with ./script/test --all.
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        ...(process.env['LADING_TEST_ALL'] ? [] : ['\\.long\\.docker\\.test\\.ts$']),
+      ],
       globalSetup: '<rootDir>/test/engine-up.ts',
       globalTeardown: '<rootDir>/test/postgres-down.ts',
     },

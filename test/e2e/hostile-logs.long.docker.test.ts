@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { envelopeSchema, secretsOf } from '../../job-image/contract/envelope.ts';
 import { AROUND_SPLIT_BYTES, lineOf, lineOfBytes, type Printed } from '../fixture-image/lines.ts';
 import { linesOfStream, settledAttempt, startFixtureE2e, storedLines, type FixtureE2e } from './fixture-world.ts';
-import { docker, eventually, runningAttempt } from './world.ts';
+import { attemptsOf, docker, eventually, runningAttempt } from './world.ts';
 
 const MIB = 1024 * 1024;
 const LOG_MAX_BYTES = 64 * MIB;
@@ -46,13 +46,12 @@ const logEnd = async (attemptId: string) => {
   return rows[0];
 };
 
-/** The name of the orchestrator that follows the one container there is. */
-async function follower(): Promise<string> {
-  return eventually('one of them follows', 5_000, async () => {
-    for (const name of ['orchestrator-1', 'orchestrator-2'])
-      if ((await metricOf(name, 'containers_followed')) === 1) return name;
-    return undefined;
-  });
+/** The name of the orchestrator that holds this attempt. */
+async function followerOf(orderCode: string): Promise<string> {
+  const holder = (await attemptsOf(e2e.pool, orderCode))[0]?.lease_holder;
+  const found = [...e2e.system.processes.values()].find((one) => one.listening['holder'] === holder);
+  if (!found) throw new Error(`nobody is ${holder}`);
+  return found.name;
 }
 
 async function metricOf(orchestrator: string, metric: string): Promise<number> {
@@ -66,16 +65,18 @@ describe('an orchestrator killed while it listens', () => {
   test(`loses none of ${COUNT} lines and stores none twice, long ones included`, async () => {
     const order = await e2e.buy(`many-lines-paced-${COUNT}`);
     const { id, container_id: container } = await runningAttempt(e2e.pool, order.code);
-    const name = await follower();
-    for (const share of [0.2, 0.5]) {
+    // The second to die is the one that adopted.
+    for (const [deaths, share] of [0.2, 0.5].entries()) {
       await eventually(`${share} of the lines are stored`, 30_000, async () =>
         (await storedCount(id)) > share * COUNT ? true : undefined,
       );
-      // The first time the follower dies, the second time the one that adopted.
-      const victim = share === 0.2 ? name : await follower();
-      e2e.system.processes.get(victim)?.signal('SIGKILL');
-      await e2e.system.processes.get(victim)?.exited;
-      await e2e.system.startOrchestrator(victim);
+      const name = await followerOf(order.code);
+      e2e.system.processes.get(name)?.signal('SIGKILL');
+      await e2e.system.processes.get(name)?.exited;
+      await e2e.system.startOrchestrator(name);
+      await eventually('another has adopted it', 15_000, async () =>
+        (await attemptsOf(e2e.pool, order.code))[0]?.lease_epoch === deaths + 2 ? true : undefined,
+      );
     }
     const settled = await settledAttempt(e2e.pool, order.code);
     expect([settled.outcome, settled.container_id, settled.lease_epoch]).toEqual(['no_manifest', container, 3]);
@@ -142,7 +143,7 @@ describe('a job that floods', () => {
     async (_, course) => {
       const order = await e2e.buy(course, 'flood');
       const { id } = await runningAttempt(e2e.pool, order.code);
-      const name = await follower();
+      const name = await followerOf(order.code);
       await metricOf(name, 'nodejs_eventloop_lag_p99_seconds'); // reading it begins a new measurement
       await eventually('it floods', 20_000, async () =>
         (await storedCount(id)) > FLOOD_SEEN_LINES ? true : undefined,
