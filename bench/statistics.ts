@@ -9,7 +9,7 @@ function quantile(sorted: readonly number[], q: number): number {
 }
 
 /** Digits behind the point that a clock of milliseconds on a busy machine is good for. */
-const DIGITS = 2;
+const DIGITS = 3;
 export const rounded = (value: number, digits = DIGITS): number => Number(value.toFixed(digits));
 
 /** Throws RangeError when there is nothing to summarise. */

@@ -13,6 +13,7 @@ const TOKEN_SECONDS = 3_600;
 /** How long our own calls share one token. */
 const TOKEN_REUSED_MS = 50 * 60_000;
 const CALL_LIMIT_MS = 30_000;
+const FOLDER = 'application/vnd.google-apps.folder';
 const LIST_PAGE = 1_000;
 const LIST_PAGES_MAX = 50;
 
@@ -29,6 +30,8 @@ export type Google = {
   mintToken: () => Promise<string>;
   /** Lets `email` read the folder; the permission's id. The same address again gives the same permission. */
   grantReader: (folderId: string, email: string) => Promise<string>;
+  /** Whether this is the folder of this job: a folder with its mark, right below the configured parent. */
+  isFolderOfJob: (folderId: string, jobId: string, parentId: string) => Promise<boolean>;
   /** The files that carry this job's mark, as Drive has them. */
   filesOfJob: (jobId: string) => Promise<DriveFile[]>;
 };
@@ -106,13 +109,26 @@ export function makeGoogle(options: TokenSource & { apiUrl: string }): Google {
       if (!data.id) throw new Error('Drive answered without a permission id');
       return data.id;
     },
+    isFolderOfJob: async (folderId, jobId, parentId) => {
+      const { data } = await client.files.get({
+        fileId: folderId,
+        supportsAllDrives: true,
+        fields: 'id, mimeType, appProperties, parents, trashed',
+      });
+      return (
+        data.mimeType === FOLDER &&
+        data.trashed !== true &&
+        data.appProperties?.['ladingJob'] === jobId &&
+        (data.parents ?? []).includes(parentId)
+      );
+    },
     filesOfJob: async (jobId) => {
       const files: DriveFile[] = [];
       for await (const file of allFiles(
         client,
         `appProperties has { key='ladingJob' and value='${jobId}' } and trashed = false`,
       ))
-        if (file.id && file.mimeType !== 'application/vnd.google-apps.folder')
+        if (file.id && file.mimeType !== FOLDER)
           files.push({ id: file.id, size: Number(file.size), sha256: file.sha256Checksum ?? '' });
       return files;
     },

@@ -40,6 +40,7 @@ const MEMORY_SHARE = 0.8;
 const STANDBY_PROFILE = 'standard';
 /** A hand-over takes less than five seconds, whatever does not answer. */
 const TASKS_STOP_LIMIT_MS = 2_000;
+const STANDBY_STOP_LIMIT_MS = 3_000;
 const SWEEP_STOP_LIMIT_MS = 1_000;
 const STANDBY_WAIT_LIMIT_MS = 10_000;
 
@@ -220,7 +221,11 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   const tasks = {
     enrol: makeEnrolTask({ ...shared, onEnrolled: startNext }),
     'start-attempt': starter.start,
-    'grant-access': makeGrantAccessTask({ ...shared, google }),
+    'grant-access': makeGrantAccessTask({
+      ...shared,
+      google,
+      driveParentFolderId: config.google.parentFolderId,
+    }),
     'send-mail': makeSendMailTask({
       ...shared,
       sendMail: makeMailer(config.mail.smtpUrl, config.mail.from, config.extraCaPem),
@@ -255,11 +260,13 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     failed: worker.promise.then(() => Promise.reject(new Error('the task queue ended'))),
     stop: async () => {
       // A task that waits for a silent engine is not waited for: its leases end, and others go on with it.
-      await atMost(TASKS_STOP_LIMIT_MS, Promise.all([worker.stop(), starter.stop()]));
+      await Promise.all([
+        atMost(TASKS_STOP_LIMIT_MS, Promise.all([worker.stop(), starter.stop()])),
+        atMost(STANDBY_STOP_LIMIT_MS, standby.stop()),
+      ]);
       await listener.stop();
       await reconcile.stop();
       await following.stop();
-      await atMost(SWEEP_STOP_LIMIT_MS, standby.stop());
       tokens.stop();
       await releaseLeases(pool, holder);
       // What a sibling that was killed left behind would else stay until the next job.

@@ -2,6 +2,7 @@
  * A whole Lading on this host, each part a process of its own, against the stand-ins of this folder: what `script/demo`
  * shows and what the end-to-end tests break. The product's processes get their production code and other base URLs.
  */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,6 +60,15 @@ export type System = {
 };
 
 const hostOf = (url: string): string => new URL(url).host;
+
+/** Orchestrators hand over and leave containers alone; when nobody is left to take them, they go here. */
+function removeContainers({ installation, dockerHost }: SystemOptions): void {
+  const docker = (...args: string[]): string =>
+    execFileSync('docker', ['--host', dockerHost, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const left = docker('ps', '--all', '--quiet', '--filter', `label=vn.lading.installation=${installation}`);
+  const ids = left.split('\n').filter((id) => id !== '');
+  if (ids.length > 0) docker('rm', '--force', ...ids);
+}
 
 type Secrets = (name: string, value: string) => string;
 
@@ -128,6 +138,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     // Jobs first lose their orchestrators, then everything those talk to.
     const order = all.toReversed();
     const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
+    removeContainers(options);
     for (const step of undo.toReversed()) await step();
     if (!keepFiles) rmSync(runDir, { recursive: true, force: true });
     const bad = endings.filter(({ ending }) => ending !== 0 && ending !== 'SIGKILL');
@@ -223,6 +234,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
     const startOrchestrator = (name: string, env: Record<string, string> = {}): Promise<Started> =>
       start(name, 'orchestrator/main.ts', {
+        // As in compose.yml: what floods its logs makes short-lived objects, which V8 would give 128 MB.
+        NODE_OPTIONS: '--max-semi-space-size=8',
         DATABASE_URL_FILE: orchestratorDatabaseUrl,
         INSTALLATION: options.installation,
         ENGINE_NAME: 'local',

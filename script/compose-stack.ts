@@ -1,6 +1,4 @@
 /** The stack that compose.yml and compose.sandbox.yml describe, under the project that the environment names. */
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $, type Duration, type ProcessOutput } from 'zx';
 import { z } from 'zod';
@@ -24,7 +22,6 @@ const inspectSchema = z.array(
     Config: z.object({ Labels: z.record(z.string(), z.string()) }),
   }),
 );
-const actorSchema = z.object({ ID: z.string(), Attributes: z.record(z.string(), z.string()) });
 type Container = z.infer<typeof inspectSchema>[number];
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
@@ -88,17 +85,6 @@ export function composeStack(environment: {
       );
     },
     jobContainers: (): Promise<Container[]> => containers(jobLabel),
-    /** Calls `hear` with the labels of every job container that is created, until `stop`. */
-    watchJobs: (hear: (container: { id: string; job: string }) => void) => {
-      const filters = ['--filter', jobLabel, '--filter', 'type=container', '--filter', 'event=create'];
-      const format = ['--format', '{{json .Actor}}'];
-      const watching = spawn('docker', ['events', ...filters, ...format], { stdio: ['ignore', 'pipe', 'inherit'] });
-      createInterface({ input: watching.stdout }).on('line', (line) => {
-        const actor = actorSchema.parse(JSON.parse(line));
-        hear({ id: actor.ID, job: actor.Attributes['vn.lading.job'] ?? '' });
-      });
-      return { stop: () => void watching.kill('SIGTERM') };
-    },
     logTail: async (): Promise<string> => {
       const { stdout, stderr } = await $({
         quiet: true,

@@ -232,7 +232,7 @@ async function main(): Promise<boolean> {
   );
   const image = jobImageId();
   const installation = `demo-${randomBytes(4).toString('hex')}`;
-  const system = await startSystem({
+  const starting = startSystem({
     installation,
     jobImage: image,
     dockerHost: process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
@@ -240,10 +240,16 @@ async function main(): Promise<boolean> {
     coursesDir: join(course.dir, '..'),
     slots: SLOTS,
   });
-  say(`Started ${[...system.processes.keys()].join(', ')} (installation ${installation}).\n`);
-  const interrupted = (): void => void system.stop().finally(() => process.exit(130));
+  // From here on there is something to stop, also while it starts.
+  const interrupted = (): void =>
+    void starting
+      .then((system) => system.stop())
+      .catch(() => undefined)
+      .finally(() => process.exit(130));
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
+  const system = await starting;
+  say(`Started ${[...system.processes.keys()].join(', ')} (installation ${installation}).\n`);
   try {
     const ok = await demonstrate(system, course);
     process.off('SIGINT', interrupted);

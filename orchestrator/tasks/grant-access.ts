@@ -20,9 +20,15 @@ export function undelivered(
     .map((file) => file.path);
 }
 
-async function grant(deps: StepDeps & { google: Google }, jobId: string): Promise<StepAnswer> {
+async function grant(
+  deps: StepDeps & { google: Google; driveParentFolderId: string },
+  jobId: string,
+): Promise<StepAnswer> {
   const facts = await deliveryFacts(deps.pool, jobId);
   if (!facts) throw new Error(`job ${jobId} has nothing to deliver`);
+  // The job chose the folder's id; one that is not its own would open somebody else's course.
+  if (!(await deps.google.isFolderOfJob(facts.folder_id, jobId, deps.driveParentFolderId)))
+    return { step: 'bury', reason: 'grant_refused', detail: `folder ${facts.folder_id} is not the folder of this job` };
   const missing = undelivered(await listFiles(deps.pool, jobId), await deps.google.filesOfJob(jobId));
   if (missing.length > 0)
     return {
@@ -47,7 +53,7 @@ async function grant(deps: StepDeps & { google: Google }, jobId: string): Promis
 
 /** Compares the manifest with what Drive has, then lets the customer read the folder. */
 export const makeGrantAccessTask =
-  (deps: StepDeps & { google: Google }) =>
+  (deps: StepDeps & { google: Google; driveParentFolderId: string }) =>
   async (jobId: string): Promise<void> => {
     const job = await takeDelivery(deps.pool, jobId, STEP_LEASE_SECONDS);
     if (!job) return;

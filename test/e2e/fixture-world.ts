@@ -86,7 +86,7 @@ export async function jobOf(pool: Pool, orderCode: string): Promise<JobSeen> {
   return rows[0];
 }
 
-export type StoredLine = { n: number; t: string; s: 'o' | 'e'; l: string; c?: 1 };
+export type StoredLine = { n: number; t: string; s: 'o' | 'e'; l: string; c?: 1; g?: 1 };
 
 /** What is stored of an attempt's log, line by line. */
 export async function storedLines(pool: Pool, attemptId: string): Promise<StoredLine[]> {

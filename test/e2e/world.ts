@@ -20,10 +20,11 @@ export type E2e = {
 };
 
 export async function startE2e(options: Partial<SystemOptions> = {}): Promise<E2e> {
-  const jobImage = process.env['LADING_TEST_JOB_IMAGE'];
+  const jobImage = options.jobImage ?? process.env['LADING_TEST_JOB_IMAGE'];
   if (!jobImage) throw new Error('run this file with ./script/test FILE');
-  // The run's own label, so that what a test leaves behind is found, and a part of this file's own.
-  const installation = process.env['LADING_INSTALLATION'] ?? `test-${randomBytes(4).toString('hex')}`;
+  // Found by the run's name when something stays behind; its own, since each file has a database of its own.
+  const run = process.env['LADING_INSTALLATION'] ?? 'test';
+  const installation = `${run}-${randomBytes(4).toString('hex')}`;
   const system = await startSystem({
     installation,
     jobImage,

@@ -7,12 +7,15 @@ import { AROUND_SPLIT_BYTES, lineOf, lineOfBytes } from './lines.ts';
 import { print, say } from './print.ts';
 import { printSecretsInPieces } from './secrets-in-pieces.ts';
 
-const EXIT_UNKNOWN_COURSE = 70;
+const EXIT_BUG = 70;
 const BLOCK_BYTES = 64 * 1024;
 const EAT_PIECE_BYTES = 8 * 1024 * 1024;
 const HALF_DAY_MS = 12 * 60 * 60 * 1_000;
 const LONG_LINE_BYTES = 100_000_000;
 const ONE_BYTE_LINES = 500_000_000;
+const QUIET_LINES = 80;
+const QUIET_PAUSE_MS = 100;
+const POURED_BYTES = 250_000_000;
 const PACE_LINES = 2_000;
 const PACE_MS = 20;
 
@@ -102,6 +105,17 @@ const BEHAVIOURS: Record<string, Behaviour> = {
   'one-byte-lines': () => done(pour(block('x\n'), 2 * ONE_BYTE_LINES)),
   'endless-stderr': () =>
     done(pour(block('this never ends and nobody reads it\n'), Number.POSITIVE_INFINITY, 'stderr')),
+  // Ten lines a second for a while, and then more than the daemon keeps.
+  'pause-and-pour': async () => {
+    for (let i = 0; i < QUIET_LINES; i += 1) {
+      print(`before ${i}\n`);
+      await sleep(QUIET_PAUSE_MS);
+    }
+    const line = `${'poured '.repeat(1_000)}\n`;
+    for (let poured = 0; poured < POURED_BYTES; poured += line.length) print(line);
+    say({ lading: 'end', reason: 'bug', detail: 'after all' });
+    return EXIT_BUG;
+  },
   'close-stdout': async () => {
     print('before\n');
     closeOutput();
@@ -113,7 +127,7 @@ const BEHAVIOURS: Record<string, Behaviour> = {
     printSecretsInPieces(secretsOf(envelope));
     await sleep(Number(ms));
     say({ lading: 'end', reason: 'bug', detail: `it said ${secretsOf(envelope).join(' and ')}` });
-    return 70;
+    return EXIT_BUG;
   },
   'sixteen-kib': () => {
     for (const bytes of AROUND_SPLIT_BYTES) print(`${lineOfBytes(bytes)}\n`);
@@ -146,7 +160,7 @@ export async function behave(envelope: Envelope): Promise<number> {
   const behaviour = BEHAVIOURS[name];
   if (!behaviour) {
     print(`no behaviour ${name}\n`, 'stderr');
-    return EXIT_UNKNOWN_COURSE;
+    return EXIT_BUG;
   }
   return behaviour(envelope, argument);
 }
