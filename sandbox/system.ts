@@ -2,12 +2,13 @@
  * A whole Lading on this host, each part a process of its own, against the stand-ins of this folder: what `script/demo`
  * shows and what the end-to-end tests break. The product's processes get their production code and other base URLs.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { migrate, SERVICE_ROLES, type ServiceRole } from '../sql/migrate.ts';
 import { ensureServiceAccount } from './credentials.ts';
@@ -17,6 +18,7 @@ import { startProcess, type Started } from './process.ts';
 import { ensureTls } from './tls.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const DOCKER_LIMIT_MS = 30_000;
 const SHARED_DRIVE_ID = '0ALadingSandboxDrive';
 const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING SANDBOX' };
 
@@ -62,12 +64,13 @@ export type System = {
 const hostOf = (url: string): string => new URL(url).host;
 
 /** Orchestrators hand over and leave containers alone; when nobody is left to take them, they go here. */
-function removeContainers({ installation, dockerHost }: SystemOptions): void {
-  const docker = (...args: string[]): string =>
-    execFileSync('docker', ['--host', dockerHost, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  const left = docker('ps', '--all', '--quiet', '--filter', `label=vn.lading.installation=${installation}`);
+async function removeContainers({ installation, dockerHost }: SystemOptions): Promise<void> {
+  // Not the synchronous call: the engine may be reached through a proxy of this very process.
+  const docker = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('docker', ['--host', dockerHost, ...args], { timeout: DOCKER_LIMIT_MS })).stdout;
+  const left = await docker('ps', '--all', '--quiet', '--filter', `label=vn.lading.installation=${installation}`);
   const ids = left.split('\n').filter((id) => id !== '');
-  if (ids.length > 0) docker('rm', '--force', ...ids);
+  if (ids.length > 0) await docker('rm', '--force', ...ids);
 }
 
 type Secrets = (name: string, value: string) => string;
@@ -138,7 +141,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     // Jobs first lose their orchestrators, then everything those talk to.
     const order = all.toReversed();
     const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
-    removeContainers(options);
+    await removeContainers(options);
     for (const step of undo.toReversed()) await step();
     if (!keepFiles) rmSync(runDir, { recursive: true, force: true });
     const bad = endings.filter(({ ending }) => ending !== 0 && ending !== 'SIGKILL');
