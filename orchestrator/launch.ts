@@ -3,7 +3,14 @@
  * The container's id is written before anything else is done with it, so that whoever comes after us finds it.
  */
 import { secretsOf, type Envelope } from '../job-image/contract/envelope.ts';
-import { beginRunning, recordContainer, recordStop, type BegunAttempt, type Lease } from '../sql/attempts.ts';
+import {
+  beginRunning,
+  recordContainer,
+  recordStop,
+  type BegunAttempt,
+  type Lease,
+  type RunningAttempt,
+} from '../sql/attempts.ts';
 import type { Pool } from '../sql/pool.ts';
 import { containerSpec, type ContainerSpec } from './container-spec.ts';
 import type { Engine } from './engine/engine.ts';
@@ -27,7 +34,7 @@ export type LaunchDeps = {
 };
 
 export type Launched =
-  | { ended: 'running'; containerId: string; from: 'standby' | 'cold' }
+  | { ended: 'running'; attempt: RunningAttempt; from: 'standby' | 'cold' }
   /** Somebody else holds the attempt now; what we made is gone. */
   | { ended: 'lost_lease' }
   | { ended: 'refused'; detail: string };
@@ -105,5 +112,5 @@ export async function launch(
   if (opened.from === 'standby')
     deps.engine.rename(opened.waiting.id, specOf(deps, attempt, limits).name).catch(() => undefined);
   deps.following.follow(running, opened.waiting.id, makeMasker(secretsOf(content)));
-  return { ended: 'running', containerId: opened.waiting.id, from: opened.from };
+  return { ended: 'running', attempt: running, from: opened.from };
 }

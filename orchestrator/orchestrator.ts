@@ -7,7 +7,6 @@ import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
 import { databaseNowMs } from '../sql/clock.ts';
 import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine } from '../sql/engines.ts';
-import { secondsFromPaidToRunning } from '../sql/jobs.ts';
 import { makePool, type Pool } from '../sql/pool.ts';
 import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
@@ -208,11 +207,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
       metrics.attemptsStarted.inc();
       metrics.launches.inc({ from });
       metrics.following.set(following.count());
-      if (attempt.n > 1) return;
-      const measured = secondsFromPaidToRunning(pool, attempt.id).then(
-        (seconds) => seconds !== undefined && metrics.queueWait.observe(seconds),
-      );
-      note('queue wait not measured', measured);
+      if (attempt.n === 1) metrics.queueWait.observe(attempt.seconds_from_paid);
     },
   });
   starter = makeStarter(startOne, config.engine.launchesMax, (error) =>
@@ -239,7 +234,10 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     diskFreeBytes,
     measureSkew,
     onAdopted: (count) => metrics.adopted.inc(count),
-    onPass: () => metrics.reconcilePasses.inc(),
+    onPass: () => {
+      metrics.reconcilePasses.inc();
+      metrics.following.set(following.count());
+    },
   });
   const listener = listenForJobs(
     config.databaseUrl,

@@ -20,7 +20,7 @@ import { repairOf, strays } from './repairs.ts';
 
 const PASS_EVERY_MS = 1_000;
 /** From a kick to its pass: right away it would compete with the very tasks that move what moved. */
-const KICK_AFTER_MS = 200;
+const KICK_AFTER_MS = 500;
 const PAUSE_MIN_MS = 50;
 const SWEEP_EVERY_MS = 30_000;
 const STRAY_MIN_AGE_SECONDS = 120;

@@ -94,18 +94,23 @@ export const recordContainer = (db: Database, lease: Lease, containerId: string)
     [lease.attemptId, lease.epoch, containerId],
   );
 
+/** An attempt that runs; the seconds are from the payment that made its job. */
+export type RunningAttempt = AttemptRow & { seconds_from_paid: number };
+
 /** The container acknowledged its envelope; its place at the launch gate is free again. */
-export const beginRunning = (db: Database, lease: Lease): Promise<AttemptRow | undefined> =>
-  maybeOne<AttemptRow>(
+export const beginRunning = (db: Database, lease: Lease): Promise<RunningAttempt | undefined> =>
+  maybeOne<RunningAttempt>(
     db,
     `WITH running AS (
        UPDATE attempts SET state = 'running', running_at = clock_timestamp()
        WHERE id = $1::uuid AND lease_epoch = $2::int AND state = 'creating' AND container_id IS NOT NULL
-       RETURNING ${COLUMNS}
+       RETURNING ${COLUMNS}, running_at
      ), gate AS (
        UPDATE engines SET launching = launching - 1, updated_at = now() FROM running WHERE engines.name = running.engine
      )
-     SELECT ${COLUMNS} FROM running`,
+     SELECT ${COLUMNS}, (SELECT extract(epoch FROM running.running_at - j.created_at)::float8 FROM jobs j
+                         WHERE j.id = running.job_id) AS seconds_from_paid
+     FROM running`,
     [lease.attemptId, lease.epoch],
   );
 

@@ -239,14 +239,3 @@ export async function nextDueMs(db: Database): Promise<number | undefined> {
   );
   return row?.open ? row.due_ms : undefined;
 }
-
-/** From the payment that made the job to the attempt's first acknowledged envelope; undefined while it is not running. */
-export async function secondsFromPaidToRunning(db: Database, attemptId: string): Promise<number | undefined> {
-  const row = await maybeOne<{ seconds: number }>(
-    db,
-    `SELECT extract(epoch FROM a.running_at - j.created_at)::float8 AS seconds
-     FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.id = $1::uuid AND a.running_at IS NOT NULL`,
-    [attemptId],
-  );
-  return row?.seconds;
-}

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 
 const ENROL_LIMIT_MS = 15_000;
+/** What an enrolment answers beyond this is not read. */
+const ANSWER_READ_MAX_BYTES = 64 * 1024;
 const HTTP_TOO_MANY = 429;
 const HTTP_SERVER_ERROR = 500;
 
@@ -20,6 +22,12 @@ export type EnrolResult =
 
 export const bearerOf = (source: ManifestSource, tokens: ReadonlyMap<string, string>): string | undefined =>
   source.bearer === undefined ? undefined : tokens.get(source.bearer);
+
+/** A body that was read leaves the connection to the next call; a cancelled one takes it along. */
+async function readAway(answer: Response): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of answer.body ?? []) if ((bytes += chunk.length) > ANSWER_READ_MAX_BYTES) break;
+}
 
 /** Asks the provider. A course without an enrolment endpoint is reached with a HEAD of its manifest by the job itself. */
 export async function enrol(
@@ -51,7 +59,7 @@ export async function enrol(
       },
       body: JSON.stringify({ reference: order.id }),
     });
-    await answer.body?.cancel();
+    await readAway(answer);
     if (answer.ok) return { ok: true };
     const detail = `the provider answered ${answer.status}`;
     if (answer.status === HTTP_TOO_MANY || answer.status >= HTTP_SERVER_ERROR) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Envelope } from '../../job-image/contract/envelope.ts';
-import { beginNextAttempt, containerOf, type AttemptRow, type BegunAttempt } from '../../sql/attempts.ts';
+import { beginNextAttempt, containerOf, type BegunAttempt, type RunningAttempt } from '../../sql/attempts.ts';
 import { EngineError } from '../engine/engine.ts';
 import { envelopeFor, type EnvelopeSettings } from '../envelope-for.ts';
 import { launch, type LaunchDeps } from '../launch.ts';
@@ -17,7 +17,7 @@ export type StartDeps = SettleDeps &
     takeToken: () => Promise<string>;
     /** Attempts this process is starting right now: reconcile leaves them alone. */
     launching: Set<string>;
-    onRunning: (attempt: AttemptRow, from: 'standby' | 'cold') => void;
+    onRunning: (attempt: RunningAttempt, from: 'standby' | 'cold') => void;
     onChange: () => void;
   };
 
@@ -49,8 +49,8 @@ async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Pr
   try {
     const launched = await launch(deps, lease, attempt, limits, envelope);
     if (launched.ended === 'running') {
-      deps.onRunning(attempt, launched.from);
-      deps.log.info({ ...ids, container: launched.containerId, from: launched.from }, 'attempt running');
+      deps.onRunning(launched.attempt, launched.from);
+      deps.log.info({ ...ids, container: launched.attempt.container_id, from: launched.from }, 'attempt running');
       return true;
     }
     if (launched.ended === 'lost_lease') deps.onStaleWrite();
