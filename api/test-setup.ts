@@ -138,8 +138,8 @@ function beginAttemptOf(db: Pool, jobId: string): Promise<AttemptRow> {
   return begun;
 }
 
-/** Takes a paid order's job through the orchestrator's own moves to a running attempt. */
-export async function runAttempt(api: TestApi, orderCode: string): Promise<AttemptRow & { job_id: string }> {
+/** Takes a paid order's job through the orchestrator's own moves to an attempt whose container is being made. */
+export async function createAttempt(api: TestApi, orderCode: string): Promise<AttemptRow> {
   const { rows } = await api.auditor.query<{ id: string }>(
     'SELECT j.id FROM jobs j JOIN orders o ON o.id = j.order_id WHERE o.code = $1',
     [orderCode],
@@ -148,10 +148,15 @@ export async function runAttempt(api: TestApi, orderCode: string): Promise<Attem
   const db = api.orchestrator;
   await registerEngine(db, 'test-engine', TEST_CAPACITY);
   await beginEnrol(db, jobId, 30);
-  const attempt = await beginAttemptOf(db, jobId);
+  return beginAttemptOf(db, jobId);
+}
+
+/** The attempt of a paid order, running. */
+export async function runAttempt(api: TestApi, orderCode: string): Promise<AttemptRow> {
+  const attempt = await createAttempt(api, orderCode);
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
-  await recordContainer(db, lease, `container-of-${attempt.id}`);
-  const running = await beginRunning(db, lease);
+  await recordContainer(api.orchestrator, lease, `container-of-${attempt.id}`);
+  const running = await beginRunning(api.orchestrator, lease);
   if (running === undefined) throw new Error('the attempt does not run');
   return running;
 }

@@ -88,10 +88,11 @@ export function verdictOf(
   const { charge, needsBiggerProfile }: Policy = OUTCOMES[result.outcome];
   const lastWords = result.detail ? `${result.outcome}: ${result.detail}` : result.outcome;
   if (charge === 'none') return { job: 'stays' };
-  if (charge === 'permanent') return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: lastWords };
+  const why = result.detail || result.outcome;
+  if (charge === 'permanent') return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: why };
   // More memory helps once; a job that needs more than that needs an operator.
   if (needsBiggerProfile && !job.biggerProfile)
-    return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: lastWords };
+    return { job: 'dies', spendsAttempt: true, reason: result.outcome, detail: why };
   if (charge === 'attempt') {
     const spent = job.attemptsSpent + 1;
     if (spent >= ATTEMPTS_MAX)

@@ -61,11 +61,21 @@ async function queueDueTasks(deps: ReconcileDeps): Promise<void> {
   if (free > 0) for (const id of await waitingJobs(deps.pool, free)) await enqueueTask(deps.pool, 'start-attempt', id);
 }
 
+/** Removed, or at least not running any more: the sweep takes the rest of what cannot be removed now. */
+async function end(engine: Engine, containerId: string): Promise<void> {
+  try {
+    await engine.remove(containerId);
+  } catch (error) {
+    const state = await engine.inspect(containerId);
+    if (state && state.status !== 'exited' && state.status !== 'dead' && state.status !== 'created') throw error;
+  }
+}
+
 async function giveUp(deps: ReconcileDeps, attempt: AttemptRow): Promise<void> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   const mine = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.attempt]: attempt.id });
-  if (attempt.container_id) await deps.engine.remove(attempt.container_id);
-  for (const container of mine) await deps.engine.remove(container.id);
+  const containers = new Set([...(attempt.container_id ? [attempt.container_id] : []), ...mine.map(({ id }) => id)]);
+  for (const id of containers) await end(deps.engine, id);
   const failure = {
     outcome: 'orchestrator_lost',
     detail: 'its orchestrator ended while the container was being made',
@@ -101,10 +111,15 @@ async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise
       launching: deps.launching.has(attempt.id),
       stopping: stopping.has(attempt.id),
     });
-    if (repair === 'follow' && attempt.container_id)
-      deps.following.follow(attempt, attempt.container_id, makeMasker(deps.secretsOf(attempt)));
-    if (repair === 'give_up') await giveUp(deps, attempt);
-    if (repair === 'stop') await stopContainer(deps, attempt, stopping);
+    try {
+      if (repair === 'follow' && attempt.container_id)
+        deps.following.follow(attempt, attempt.container_id, makeMasker(deps.secretsOf(attempt)));
+      if (repair === 'give_up') await giveUp(deps, attempt);
+      if (repair === 'stop') await stopContainer(deps, attempt, stopping);
+    } catch (error) {
+      // One that cannot be mended does not keep the others waiting; the next pass tries again.
+      deps.log.error({ err: error, attempt: attempt.id, repair }, 'repair failed, trying again');
+    }
   }
 }
 
@@ -132,7 +147,10 @@ export async function sweep(
   const unowned = strays(found, owners, nowSeconds, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
   for (const id of unowned) {
     deps.log.warn({ container: id, dryRun: options.dryRun }, 'stray container');
-    if (!options.dryRun) await deps.engine.remove(id);
+    if (!options.dryRun)
+      await deps.engine
+        .remove(id)
+        .catch((error: unknown) => deps.log.error({ err: error, container: id }, 'stray not removed, trying again'));
   }
   return unowned;
 }

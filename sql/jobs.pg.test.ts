@@ -31,6 +31,7 @@ import {
 } from './jobs.ts';
 import { inTransaction } from './pool.ts';
 import { redriveJob } from './redrive.ts';
+import { withdrawManifest } from './false-manifest.ts';
 import { quarantineEngine, recordDiskFree, releaseEngine, type EngineCapacity } from './engines.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
 
@@ -42,6 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+const RETRIES: Verdict = { job: 'retries', spendsAttempt: true, delaySeconds: 0 };
 const ENDED = { outcome: 'app_temporary', detail: 'test', exitCode: 75, oomKilled: false, endMessage: undefined };
 
 async function settleOpenAttempt(jobId: string, verdict: Verdict): Promise<unknown> {
@@ -54,8 +56,12 @@ async function settleOpenAttempt(jobId: string, verdict: Verdict): Promise<unkno
 }
 
 async function deliverAndComplete(jobId: string): Promise<unknown> {
-  await recordGrant(world.orchestrator, jobId, { grantedTo: 'a@shop.example', permissionId: 'p' });
-  await recordMail(world.orchestrator, jobId, { to: 'a@shop.example', subject: 's', messageId: `<${jobId}@lading>` });
+  await recordGrant(world.orchestrator, jobId, { grantedTo: 'customer@shop.example', permissionId: 'p' });
+  await recordMail(world.orchestrator, jobId, {
+    to: 'customer@shop.example',
+    subject: 's',
+    messageId: `<${jobId}@lading>`,
+  });
   return complete(world.orchestrator, jobId);
 }
 
@@ -79,6 +85,17 @@ const MOVES: Record<string, { run: (id: string) => Promise<unknown>; leads: Part
   acceptManifest: { run: (id) => acceptManifest(world.api, id, 'folder'), leads: { attempting: 'delivering' } },
   takeDelivery: { run: (id) => takeDelivery(world.orchestrator, id, 30), leads: { delivering: 'delivering' } },
   complete: { run: deliverAndComplete, leads: { delivering: 'completed' } },
+  withdrawManifest: {
+    run: async (id) => {
+      // While a container of the job runs the manifest stands.
+      if ((await findJob(world.owner, id))?.state === 'delivering') {
+        expect(await withdrawManifest(world.orchestrator, id, RETRIES, 'false')).toBeUndefined();
+        await settleOpenAttempt(id, { job: 'stays' });
+      }
+      return withdrawManifest(world.orchestrator, id, RETRIES, 'false');
+    },
+    leads: { delivering: 'enrolled' },
+  },
   redriveJob: {
     run: async (id) => {
       // Of a job that ended while its container ran, the container ends first.

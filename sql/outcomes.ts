@@ -96,5 +96,11 @@ export const OUTCOMES = {
     refund: false,
     meaning: 'the orchestrator died before the job had its envelope',
   },
+  manifest_false: {
+    charge: 'attempt',
+    fault: 'lading',
+    refund: false,
+    meaning: 'Drive does not have what the accepted manifest says',
+  },
 } as const satisfies Record<string, Policy>;
 export type Outcome = keyof typeof OUTCOMES;

@@ -89,9 +89,10 @@ test('a job that died while it was delivered delivers the new manifest, is grant
   const { job, attempt } = await runningTestAttempt(world);
   await accept(attempt, 'folder-1', ['a', 'b']);
   await settleWith(attempt, 'stays');
-  await recordGrant(world.orchestrator, job.id, { grantedTo: 'old@shop.example', permissionId: 'old' });
+  await recordGrant(world.orchestrator, job.id, { grantedTo: 'customer@shop.example', permissionId: 'old' });
   await world.orchestrator.query('UPDATE deliveries SET mailed_at = now() WHERE job_id = $1', [job.id]);
   await bury(world.orchestrator, job.id, 'delivering', 'mail_refused', 'no such mailbox');
+  await world.owner.query(`UPDATE orders SET email = 'new@shop.example' WHERE id = $1`, [job.order_id]);
   expect(await redrive(job.id)).toBe('redriven');
 
   await accept(await runAgain(job.id), 'folder-2', ['b', 'c', 'd']);

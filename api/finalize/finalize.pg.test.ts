@@ -10,6 +10,7 @@ import {
   countRows,
   MASTER_KEY,
   placeTestOrder,
+  createAttempt,
   runAttempt,
   startTestApi,
   type OrderAnswer,
@@ -224,9 +225,9 @@ describe('a finalize is refused, and nothing written,', () => {
   });
 
   test('before its attempt is recorded as running, with the advice to come again', async () => {
-    const { attempt: early } = await paidAttempt();
-    const owner = api.database.poolFor('lading_owner');
-    await owner.query(`UPDATE attempts SET state = 'creating' WHERE id = $1`, [early.id]);
+    const order = await placeTestOrder(api);
+    await pay(api, order.code);
+    const early = await createAttempt(api, order.code);
     before = await countRows(api);
     const response = await send(early.id, manifestOf(early.id));
     expect(response.headers.get('retry-after')).toBe('1');

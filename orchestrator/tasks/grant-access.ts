@@ -1,10 +1,17 @@
 import { deliveryFacts, findDelivery, recordGrant } from '../../sql/deliveries.ts';
 import { listFiles } from '../../sql/files.ts';
-import { releaseStep, takeDelivery } from '../../sql/jobs.ts';
+import { withdrawManifest } from '../../sql/false-manifest.ts';
+import { releaseStep, takeDelivery, type JobRow } from '../../sql/jobs.ts';
 import { inTransaction } from '../../sql/pool.ts';
 import { enqueueTask } from '../../sql/tasks.ts';
 import { permanentDriveReason, type DriveFile, type Google } from '../google.ts';
+import { verdictOf } from '../outcome.ts';
 import { runStep, STEP_LEASE_SECONDS, type StepAnswer, type StepDeps } from './step.ts';
+
+/** Looks until a manifest is called false: Drive may show late what was just uploaded. */
+const LOOKS_BEFORE_FALSE = 3;
+
+type GrantDeps = StepDeps & { google: Google; driveParentFolderId: string };
 
 /** What the job claims to have delivered and Drive does not have as claimed. The manifest is evidence, not proof. */
 export function undelivered(
@@ -20,21 +27,32 @@ export function undelivered(
     .map((file) => file.path);
 }
 
-async function grant(
-  deps: StepDeps & { google: Google; driveParentFolderId: string },
-  jobId: string,
-): Promise<StepAnswer> {
+/** The job is tried again, as after any other failed attempt: what is in Drive already is not sent twice. */
+async function comeBack(deps: GrantDeps, job: JobRow, detail: string): Promise<StepAnswer> {
+  const verdict = verdictOf(
+    { outcome: 'manifest_false', detail },
+    { attemptsSpent: job.attempts_spent, losses: job.losses },
+    { retryBaseSeconds: deps.retryBaseSeconds, retryAfterSeconds: undefined, random: Math.random() },
+  );
+  const moved = verdict.job !== 'stays' && (await withdrawManifest(deps.pool, job.id, verdict, detail));
+  // Its container still runs.
+  if (!moved) return { step: 'postpone', detail };
+  deps.log.warn({ job: job.id, detail, verdict: verdict.job }, 'manifest is false');
+  return { step: 'done' };
+}
+
+async function grant(deps: GrantDeps, job: JobRow): Promise<StepAnswer> {
+  const jobId = job.id;
   const facts = await deliveryFacts(deps.pool, jobId);
   if (!facts) throw new Error(`job ${jobId} has nothing to deliver`);
   // The job chose the folder's id; one that is not its own would open somebody else's course.
   if (!(await deps.google.isFolderOfJob(facts.folder_id, jobId, deps.driveParentFolderId)))
     return { step: 'bury', reason: 'grant_refused', detail: `folder ${facts.folder_id} is not the folder of this job` };
   const missing = undelivered(await listFiles(deps.pool, jobId), await deps.google.filesOfJob(jobId));
-  if (missing.length > 0)
-    return {
-      step: 'postpone',
-      detail: `${missing.length} files are not in Drive as claimed, the first: ${missing[0]}`,
-    };
+  if (missing.length > 0) {
+    const detail = `${missing.length} files are not in Drive as claimed, the first: ${missing[0]}`;
+    return job.task_failures + 1 < LOOKS_BEFORE_FALSE ? { step: 'postpone', detail } : comeBack(deps, job, detail);
+  }
   try {
     const permissionId = await deps.google.grantReader(facts.folder_id, facts.email);
     await inTransaction(deps.pool, async (client) => {
@@ -53,7 +71,7 @@ async function grant(
 
 /** Compares the manifest with what Drive has, then lets the customer read the folder. */
 export const makeGrantAccessTask =
-  (deps: StepDeps & { google: Google; driveParentFolderId: string }) =>
+  (deps: GrantDeps) =>
   async (jobId: string): Promise<void> => {
     const job = await takeDelivery(deps.pool, jobId, STEP_LEASE_SECONDS);
     if (!job) return;
@@ -69,6 +87,6 @@ export const makeGrantAccessTask =
         await releaseStep(deps.pool, jobId, 'delivering');
         return { step: 'not_ours' };
       }
-      return grant(deps, jobId);
+      return grant(deps, job);
     });
   };

@@ -31,11 +31,21 @@ function failureOf(error: unknown): Failure {
   return { outcome: error.failure === 'away' ? 'engine_lost' : 'start_failed', detail };
 }
 
-/** A failed start is settled first: the container's remains are nobody's then, and the sweep takes what we cannot. */
-async function settleNotStarted(deps: StartDeps, attempt: BegunAttempt, failure: Failure): Promise<void> {
-  await settleAttempt(deps, { attemptId: attempt.id, epoch: attempt.lease_epoch }, neverRan(failure));
+/**
+ * A failed start is settled, and its container removed. One that may have its envelope goes first, since the next attempt
+ * must not run beside it; if it cannot be removed now, the attempt stays open and reconcile tries again. Of any other the
+ * remains are nobody's once the attempt is settled, and the sweep takes what we cannot.
+ */
+async function settleNotStarted(
+  deps: StartDeps,
+  attempt: BegunAttempt,
+  failure: Failure,
+  mayHaveEnvelope: boolean,
+): Promise<void> {
   const container = await containerOf(deps.pool, attempt.id);
-  if (container) await deps.engine.remove(container);
+  if (container && mayHaveEnvelope) await deps.engine.remove(container);
+  await settleAttempt(deps, { attemptId: attempt.id, epoch: attempt.lease_epoch }, neverRan(failure));
+  if (container && !mayHaveEnvelope) await deps.engine.remove(container);
 }
 
 /** True when it runs. */
@@ -45,7 +55,12 @@ async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Pr
   const token = deps.takeToken();
   // Awaited when the container is ready for it.
   token.catch(() => undefined);
-  const envelope = async (): Promise<Envelope> => envelopeFor(deps, attempt, limits, await token);
+  let mayHaveEnvelope = false;
+  const envelope = async (): Promise<Envelope> => {
+    const made = envelopeFor(deps, attempt, limits, await token);
+    mayHaveEnvelope = true;
+    return made;
+  };
   try {
     const launched = await launch(deps, lease, attempt, limits, envelope);
     if (launched.ended === 'running') {
@@ -54,10 +69,13 @@ async function start(deps: StartDeps, attempt: BegunAttempt, limits: Limits): Pr
       return true;
     }
     if (launched.ended === 'lost_lease') deps.onStaleWrite();
-    else await settleNotStarted(deps, attempt, { outcome: 'start_failed', detail: launched.detail });
+    else {
+      const failure = { outcome: 'start_failed', detail: launched.detail } as const;
+      await settleNotStarted(deps, attempt, failure, mayHaveEnvelope);
+    }
   } catch (error) {
     deps.log.error({ ...ids, err: error }, 'attempt could not start');
-    await settleNotStarted(deps, attempt, failureOf(error));
+    await settleNotStarted(deps, attempt, failureOf(error), mayHaveEnvelope);
   }
   return false;
 }

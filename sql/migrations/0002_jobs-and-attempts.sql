@@ -1,15 +1,22 @@
+-- The state machine of a job, and which service makes each move; the owner may make all of them. The statements in
+-- sql/jobs.ts are its named moves; this table is the check behind them.
 CREATE TABLE job_moves_allowed (
   from_state text NOT NULL,
   to_state   text NOT NULL,
+  by_role    text NOT NULL,
   PRIMARY KEY (from_state, to_state)
 );
--- The state machine of a job. The statements in sql/jobs.ts are its named moves; this table is the check behind them.
 INSERT INTO job_moves_allowed VALUES
-  ('paid', 'enrolling'), ('enrolling', 'enrolled'), ('enrolled', 'attempting'), ('attempting', 'enrolled'),
-  ('attempting', 'delivering'), ('delivering', 'completed'),
-  ('paid', 'dead'), ('enrolling', 'dead'), ('enrolled', 'dead'), ('attempting', 'dead'), ('delivering', 'dead'),
-  -- Only with a redrive counted, which is the owner's to write.
-  ('dead', 'paid');
+  ('paid', 'enrolling', 'lading_orchestrator'), ('enrolling', 'enrolled', 'lading_orchestrator'),
+  ('enrolled', 'attempting', 'lading_orchestrator'), ('attempting', 'enrolled', 'lading_orchestrator'),
+  ('attempting', 'delivering', 'lading_api'), ('delivering', 'completed', 'lading_orchestrator'),
+  -- What the manifest said is not in Drive.
+  ('delivering', 'enrolled', 'lading_orchestrator'),
+  ('paid', 'dead', 'lading_orchestrator'), ('enrolling', 'dead', 'lading_orchestrator'),
+  ('enrolled', 'dead', 'lading_orchestrator'), ('attempting', 'dead', 'lading_orchestrator'),
+  ('delivering', 'dead', 'lading_orchestrator'),
+  -- Only with a redrive counted.
+  ('dead', 'paid', 'lading_owner');
 
 CREATE TABLE jobs (
   id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -103,7 +110,7 @@ CREATE TABLE attempts (
                      'succeeded', 'app_temporary', 'bad_input', 'protected_content', 'not_entitled', 'bug',
                      'no_manifest', 'unknown_exit', 'oom', 'deadline', 'cancelled', 'handshake_failed',
                      'hardening_mismatch', 'killed_outside', 'start_failed', 'image_missing', 'engine_lost',
-                     'orchestrator_lost')),
+                     'orchestrator_lost', 'manifest_false')),
   detail           text,
   end_message      jsonb,
   progress         jsonb,

@@ -106,10 +106,18 @@ CREATE TABLE audit_events (
 );
 CREATE INDEX audit_events_of_subject ON audit_events (subject_id, id);
 
+CREATE FUNCTION is_service(role name) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT role IN ('lading_api', 'lading_orchestrator', 'lading_auditor')
+$$;
+
 CREATE FUNCTION job_moved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+  IF TG_OP = 'INSERT' AND NEW.state <> 'paid' THEN
+    RAISE EXCEPTION 'job % cannot begin as %', NEW.id, NEW.state USING ERRCODE = 'LD001';
+  END IF;
   IF TG_OP = 'UPDATE' AND (
-    NOT EXISTS (SELECT FROM job_moves_allowed WHERE from_state = OLD.state AND to_state = NEW.state)
+    NOT EXISTS (SELECT FROM job_moves_allowed WHERE from_state = OLD.state AND to_state = NEW.state
+                AND (by_role = session_user OR NOT is_service(session_user)))
     OR (OLD.state = 'dead' AND NEW.redrives <> OLD.redrives + 1)
   ) THEN
     RAISE EXCEPTION 'job % cannot move from % to %', NEW.id, OLD.state, NEW.state USING ERRCODE = 'LD001';
@@ -128,6 +136,56 @@ CREATE TRIGGER job_inserted AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION j
 CREATE TRIGGER job_moved AFTER UPDATE OF state ON jobs FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
   EXECUTE FUNCTION job_moved();
 
+-- The folder that is opened to the customer is named once, by the manifest that is accepted.
+CREATE FUNCTION job_folder_named() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT (OLD.state = 'attempting' AND NEW.state = 'delivering') THEN
+    RAISE EXCEPTION 'the folder of job % is not named now', NEW.id USING ERRCODE = 'LD001';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER job_folder_named BEFORE UPDATE OF folder_id ON jobs FOR EACH ROW
+  WHEN (OLD.folder_id IS DISTINCT FROM NEW.folder_id) EXECUTE FUNCTION job_folder_named();
+
+-- An attempt goes from creating to running to settled, or is settled at once. A manifest is accepted once, while it
+-- runs. What is settled stays, but for one thing: an accepted manifest may turn out to be false.
+CREATE FUNCTION attempt_may_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (OLD.state = 'settled' AND NOT (OLD.outcome = 'succeeded' AND NEW.outcome = 'manifest_false' AND NEW.state = 'settled'))
+     OR (NEW.state = 'creating' AND OLD.state <> 'creating')
+     OR (OLD.finalized_at IS DISTINCT FROM NEW.finalized_at AND NOT (OLD.finalized_at IS NULL AND OLD.state = 'running'))
+     OR NEW.lease_epoch < OLD.lease_epoch
+     OR (NEW.job_id, NEW.n, NEW.id, NEW.engine, NEW.limits) IS DISTINCT FROM (OLD.job_id, OLD.n, OLD.id, OLD.engine, OLD.limits)
+  THEN
+    RAISE EXCEPTION 'attempt % cannot be changed so', OLD.id USING ERRCODE = 'LD001';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER attempt_may_change BEFORE UPDATE ON attempts FOR EACH ROW EXECUTE FUNCTION attempt_may_change();
+
+-- Access is opened to the address of the order and to no other; what was granted or mailed is not rewritten. Taking a
+-- grant back, for a redrive, is the owner's.
+CREATE FUNCTION delivery_may_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (NEW.granted_at IS NOT NULL AND (TG_OP = 'INSERT' OR OLD.granted_at IS NULL)
+      AND NOT EXISTS (SELECT FROM jobs j JOIN orders o ON o.id = j.order_id
+                      WHERE j.id = NEW.job_id AND o.email = NEW.granted_to))
+     OR (TG_OP = 'UPDATE' AND is_service(session_user) AND (
+       NEW.job_id <> OLD.job_id
+       OR (OLD.granted_at IS NOT NULL AND (NEW.granted_to, NEW.granted_at, NEW.permission_id)
+                                          IS DISTINCT FROM (OLD.granted_to, OLD.granted_at, OLD.permission_id))
+       OR (OLD.mailed_at IS NOT NULL AND (NEW.mail_to, NEW.mailed_at, NEW.mail_message_id)
+                                         IS DISTINCT FROM (OLD.mail_to, OLD.mailed_at, OLD.mail_message_id))))
+  THEN
+    RAISE EXCEPTION 'the delivery of job % cannot be changed so', NEW.job_id USING ERRCODE = 'LD001';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER delivery_may_change BEFORE INSERT OR UPDATE ON deliveries FOR EACH ROW EXECUTE FUNCTION delivery_may_change();
+
 CREATE FUNCTION attempt_moved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   INSERT INTO audit_events (subject, subject_id, from_state, to_state, detail)
@@ -145,6 +203,8 @@ $$;
 CREATE TRIGGER attempt_inserted AFTER INSERT ON attempts FOR EACH ROW EXECUTE FUNCTION attempt_moved();
 CREATE TRIGGER attempt_moved AFTER UPDATE OF state ON attempts FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
   EXECUTE FUNCTION attempt_moved();
+CREATE TRIGGER attempt_found_false AFTER UPDATE OF outcome ON attempts FOR EACH ROW
+  WHEN (OLD.outcome IS NOT NULL AND OLD.outcome IS DISTINCT FROM NEW.outcome) EXECUTE FUNCTION attempt_moved();
 CREATE TRIGGER attempt_stopped AFTER UPDATE OF stop_reason ON attempts FOR EACH ROW
   WHEN (OLD.stop_reason IS DISTINCT FROM NEW.stop_reason) EXECUTE FUNCTION attempt_moved();
 
