@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Rarely enough that looking does not disturb what is measured. */
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 250;
 
 /** Looks until `look` answers something. Throws with `what` at the limit. */
 export async function until<T>(what: string, limitMs: number, look: () => Promise<T | undefined>): Promise<T> {

@@ -1,6 +1,7 @@
 /** From a container's output to its stored log, and what the job says of itself on the way. */
 import { parseJobMessage, type JobMessage, type Progress } from '../job-image/contract/messages.ts';
 import { recordProgress, type AttemptRow, type Lease } from '../sql/attempts.ts';
+import { NO_LOG } from '../sql/logs.ts';
 import type { Pool } from '../sql/pool.ts';
 import type { Frame } from './engine/demux.ts';
 import type { Engine } from './engine/engine.ts';
@@ -41,13 +42,17 @@ function hearMessages(deps: FollowDeps, lease: Lease, mask: Mask) {
 
 export type Followed = { end: End | undefined; writer: LogWriter };
 
-/** Stores log lines until the container's output ends; answers the job's last words, and the writer for the end record. */
+/**
+ * Stores log lines until the container's output ends; answers the job's last words, and the writer for the end record.
+ * Of a container that was `justStarted` under this lease nothing can be stored yet.
+ */
 export async function followLog(
   deps: FollowDeps,
   attempt: AttemptRow,
   containerId: string,
   mask: Mask,
   signal: AbortSignal,
+  justStarted: boolean,
 ): Promise<Followed> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   const failed = new AbortController();
@@ -55,10 +60,11 @@ export async function followLog(
   const flooded = new AbortController();
   const done = new AbortController();
   let storeError: unknown;
-  const writer = await makeLogWriter(deps.pool, lease, mask, (error) => {
+  const onStoreError = (error: unknown): void => {
     storeError = error;
     failed.abort();
-  });
+  };
+  const writer = await makeLogWriter(deps.pool, lease, mask, onStoreError, justStarted ? NO_LOG : undefined);
   let awaitsEnd = false;
   const stopAtEnd = (): void => {
     if (awaitsEnd) return;

@@ -8,7 +8,7 @@ import { observe, type ObserveDeps } from './observe.ts';
 
 export type Following = {
   /** Starts to follow; a second call for the same attempt and epoch does nothing. */
-  follow: (attempt: AttemptRow, containerId: string, mask: Mask) => void;
+  follow: (attempt: AttemptRow, containerId: string, mask: Mask, options?: { justStarted: boolean }) => void;
   has: (attemptId: string, epoch: number) => boolean;
   /** Stops to follow what is not among `held` any more: somebody else has it. */
   keepOnly: (held: readonly AttemptRow[]) => void;
@@ -20,9 +20,15 @@ export type Following = {
 export function makeFollowing(deps: ObserveDeps, onEnd: () => void): Following {
   const followed = new Map<string, { epoch: number; cut: AbortController; done: Promise<void> }>();
 
-  async function run(attempt: AttemptRow, containerId: string, mask: Mask, cut: AbortController): Promise<void> {
+  async function run(
+    attempt: AttemptRow,
+    containerId: string,
+    mask: Mask,
+    cut: AbortController,
+    justStarted: boolean,
+  ): Promise<void> {
     try {
-      await observe(deps, attempt, containerId, mask, cut.signal);
+      await observe(deps, attempt, containerId, mask, cut.signal, justStarted);
     } catch (error) {
       if (!cut.signal.aborted) deps.log.warn({ err: error, attempt: attempt.id }, 'lost sight of a container');
     } finally {
@@ -32,14 +38,14 @@ export function makeFollowing(deps: ObserveDeps, onEnd: () => void): Following {
   }
 
   return {
-    follow: (attempt, containerId, mask) => {
+    follow: (attempt, containerId, mask, { justStarted } = { justStarted: false }) => {
       const known = followed.get(attempt.id);
       if (known?.epoch === attempt.lease_epoch) return;
       known?.cut.abort();
       const cut = new AbortController();
       const entry = { epoch: attempt.lease_epoch, cut, done: Promise.resolve() };
       followed.set(attempt.id, entry);
-      entry.done = run(attempt, containerId, mask, cut);
+      entry.done = run(attempt, containerId, mask, cut, justStarted);
     },
     has: (attemptId, epoch) => followed.get(attemptId)?.epoch === epoch,
     keepOnly: (held) => {

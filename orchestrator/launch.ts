@@ -111,6 +111,6 @@ export async function launch(
   // For whoever looks at `docker ps`; a standby was made before its attempt had a name.
   if (opened.from === 'standby')
     deps.engine.rename(opened.waiting.id, specOf(deps, attempt, limits).name).catch(() => undefined);
-  deps.following.follow(running, opened.waiting.id, makeMasker(secretsOf(content)));
+  deps.following.follow(running, opened.waiting.id, makeMasker(secretsOf(content)), { justStarted: true });
   return { ended: 'running', attempt: running, from: opened.from };
 }

@@ -34,8 +34,10 @@ async function followToTheEnd(
   containerId: string,
   mask: Mask,
   signal: AbortSignal,
+  justStarted: boolean,
 ): Promise<(Followed & { state: ContainerState }) | undefined> {
-  let followed: Followed | undefined;
+  // What has just acknowledged its envelope need not be asked whether it runs.
+  let followed = justStarted ? await followLog(deps, attempt, containerId, mask, signal, true) : undefined;
   // As long as the attempt may run; its deadline ends it, and END_GRACE_MS lies between two rounds.
   for (;;) {
     const state = await deps.engine.inspect(containerId);
@@ -46,7 +48,7 @@ async function followToTheEnd(
       const end = await lastWords(deps, attempt, containerId, mask, signal);
       return { ...followed, end: end ?? before, state };
     }
-    followed = await followLog(deps, attempt, containerId, mask, signal);
+    followed = await followLog(deps, attempt, containerId, mask, signal, false);
     followed.end ??= before;
     if (isOver) return { ...followed, state };
     await waitForEnd(deps.engine, containerId, signal);
@@ -75,10 +77,11 @@ export async function observe(
   containerId: string,
   mask: Mask,
   signal: AbortSignal,
+  justStarted = false,
 ): Promise<void> {
   const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
   try {
-    const followed = await followToTheEnd(deps, attempt, containerId, mask, signal);
+    const followed = await followToTheEnd(deps, attempt, containerId, mask, signal, justStarted);
     signal.throwIfAborted();
     const writer = followed?.writer ?? (await makeLogWriter(deps.pool, lease, mask, () => undefined));
     await writer.end();

@@ -5,7 +5,7 @@
 import type { Database } from '../../sql/pool.ts';
 import type { Lease } from '../../sql/attempts.ts';
 import { FIRST_HASH } from '../../sql/log-chain.ts';
-import { insertLogChunk, insertLogEnd, logTail } from '../../sql/logs.ts';
+import { insertLogChunk, insertLogEnd, logTail, type LogTail } from '../../sql/logs.ts';
 import { ATTEMPT_LOG_MAX_BYTES } from './limits.ts';
 import { sinceOf, type LogLine } from './line.ts';
 import { DAEMON_EXTRA_BYTES, daemonBytes, encodeLines, nextChunk, type KeptLine } from './log-chunk.ts';
@@ -43,13 +43,15 @@ export class LogTakenOverError extends Error {
   override name = 'LogTakenOverError';
 }
 
+/** `known` is where the stored log ends, if the caller knows. A wrong guess stores nothing: it is a log taken over. */
 export async function makeLogWriter(
   db: Database,
   { attemptId, epoch }: Lease,
   mask: Mask,
   onError: (error: unknown) => void,
+  known?: LogTail,
 ): Promise<LogWriter> {
-  let tail = await logTail(db, attemptId);
+  let tail = known ?? (await logTail(db, attemptId));
   const from = tail.resume_at ?? undefined;
   const resume = trackResume(from);
   const reread = recogniseStored({ at: from, lines: tail.resume_lines }, tail.last_at);
