@@ -43,14 +43,16 @@ async function followToTheEnd(
     const state = await deps.engine.inspect(containerId);
     if (state === undefined) return undefined;
     const isOver = state.status === 'exited' || state.status === 'dead';
-    const before = followed?.end;
-    if (isOver && followed?.writer.isFull()) {
-      const end = await lastWords(deps, attempt, containerId, mask, signal);
-      return { ...followed, end: end ?? before, state };
+    // A flood is not read again for what is not kept anyway.
+    if (!isOver || !followed?.writer.isFull()) {
+      const before = followed?.end;
+      followed = await followLog(deps, attempt, containerId, mask, signal, false);
+      followed.end ??= before;
     }
-    followed = await followLog(deps, attempt, containerId, mask, signal, false);
-    followed.end ??= before;
-    if (isOver) return { ...followed, state };
+    if (isOver) {
+      const end = followed.writer.isFull() ? await lastWords(deps, attempt, containerId, mask, signal) : undefined;
+      return { ...followed, end: end ?? followed.end, state };
+    }
     await waitForEnd(deps.engine, containerId, signal);
   }
 }
