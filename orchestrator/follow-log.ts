@@ -12,7 +12,12 @@ import type { Mask } from './logs/masker.ts';
 const PROGRESS_EVERY_MS = 250;
 const LAST_FRAMES = 100;
 
-export type FollowDeps = { pool: Pool; engine: Engine };
+export type FollowDeps = {
+  pool: Pool;
+  engine: Engine;
+  /** A piece of a log is stored, so long after its last line was said. */
+  onLogStored: (lagSeconds: number) => void;
+};
 export type End = Extract<JobMessage, { lading: 'end' }>;
 
 /** Keeps what the job says of itself: its progress in the row, its last words in memory. */
@@ -64,7 +69,13 @@ export async function followLog(
     storeError = error;
     failed.abort();
   };
-  const writer = await makeLogWriter(deps.pool, lease, mask, onStoreError, justStarted ? NO_LOG : undefined);
+  const writer = await makeLogWriter(
+    deps.pool,
+    lease,
+    mask,
+    { error: onStoreError, stored: deps.onLogStored },
+    justStarted ? NO_LOG : undefined,
+  );
   let awaitsEnd = false;
   const stopAtEnd = (): void => {
     if (awaitsEnd) return;

@@ -6,6 +6,21 @@ export function makeMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  /** Counts from the last `reset`, and is 0 after `stop`. */
+  const ageGauge = (name: string, help: string) => {
+    let since: number | undefined;
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(since === undefined ? 0 : (performance.now() - since) / 1_000);
+        },
+      }),
+    );
+    return { reset: () => void (since = performance.now()), stop: () => void (since = undefined) };
+  };
   return {
     registry,
     attemptsStarted: new Counter({
@@ -29,6 +44,29 @@ export function makeMetrics() {
     adopted: new Counter({
       name: 'attempts_adopted_total',
       help: 'Attempts taken over from an orchestrator that went quiet',
+      registers,
+    }),
+    adoption: new Histogram({
+      name: 'adoption_seconds',
+      help: "From the end of a lost orchestrator's lease to the adoption of its attempt",
+      buckets: [0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    leaseAge: ageGauge(
+      'lease_age_seconds',
+      'Since the leases of this orchestrator were renewed; 0 while it holds none',
+    ),
+    listenAge: ageGauge('listen_age_seconds', 'How long the LISTEN connection has stood; 0 while it does not'),
+    logLag: new Histogram({
+      name: 'log_lag_seconds',
+      help: 'From the last line of a stored piece of log to its being stored',
+      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
+      registers,
+    }),
+    slots: new Gauge({ name: 'engine_slots', help: 'Attempts this engine may run at once', registers }),
+    slotsFree: new Gauge({
+      name: 'engine_slots_free',
+      help: 'Attempts that could begin at the last look, as slots and the launch gate go',
       registers,
     }),
     staleWrites: new Counter({

@@ -4,14 +4,16 @@
  */
 import type { AttemptRow } from '../sql/attempts.ts';
 import type { ContainerState, Engine } from './engine/engine.ts';
-import { followLog, lastWords, type End, type Followed } from './follow-log.ts';
+import { followLog, lastWords, type End, type FollowDeps, type Followed } from './follow-log.ts';
 import { LogTakenOverError, makeLogWriter } from './logs/log-writer.ts';
 import type { Mask } from './logs/masker.ts';
 import { settleAttempt, type Seen, type SettleDeps } from './settle-attempt.ts';
 
 const END_GRACE_MS = 2_000;
+/** Of a writer that only writes the end record. */
+const NOBODY_LISTENS = { error: () => undefined, stored: () => undefined };
 
-export type ObserveDeps = SettleDeps & { engine: Engine };
+export type ObserveDeps = SettleDeps & FollowDeps;
 
 /** Until the container has ended or the grace is over. The log stream usually ends a moment before the state changes. */
 async function waitForEnd(engine: Engine, containerId: string, signal: AbortSignal): Promise<void> {
@@ -85,7 +87,7 @@ export async function observe(
   try {
     const followed = await followToTheEnd(deps, attempt, containerId, mask, signal, justStarted);
     signal.throwIfAborted();
-    const writer = followed?.writer ?? (await makeLogWriter(deps.pool, lease, mask, () => undefined));
+    const writer = followed?.writer ?? (await makeLogWriter(deps.pool, lease, mask, NOBODY_LISTENS));
     await writer.end();
     await settleAttempt(deps, lease, followed ? evidenceOf(followed.state, followed.end) : CONTAINER_GONE);
   } catch (error) {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
 import { databaseNowMs } from '../sql/clock.ts';
-import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine } from '../sql/engines.ts';
+import { freeSlots, quarantineEngine, recordDiskFree, registerEngine, releaseEngine } from '../sql/engines.ts';
 import { makePool, type Pool } from '../sql/pool.ts';
 import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
@@ -143,6 +143,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     memoryBytes: config.engine.memoryBytes ?? Math.floor((await engine.host()).memoryBytes * MEMORY_SHARE),
     diskFloorBytes: config.engine.diskFloorBytes,
   });
+  metrics.slots.set(config.engine.slots);
   let skewMs = 0;
   const measureSkew = async (): Promise<void> => {
     skewMs = (await databaseNowMs(pool)) - Date.now();
@@ -152,6 +153,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   const diskFreeBytes = (): Promise<number> => freeBytesAt(config.engine.diskPath);
   await recordDiskFree(pool, config.engine.name, await diskFreeBytes());
   await releaseEngine(pool, config.engine.name);
+  metrics.slotsFree.set(await freeSlots(pool, config.engine.name));
 
   const settling = {
     pool,
@@ -160,6 +162,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     profiles: config.profiles,
     onSettled: metrics.countOutcome.bind(metrics),
     onStaleWrite: () => metrics.staleWrites.inc(),
+    onLogStored: (lagSeconds: number) => metrics.logLag.observe(lagSeconds),
   };
   const following = makeFollowing({ ...settling, engine }, () => {
     metrics.following.set(following.count());
@@ -233,7 +236,12 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     secretsOf: (attempt) => reproducibleSecrets(config, attempt),
     diskFreeBytes,
     measureSkew,
-    onAdopted: (count) => metrics.adopted.inc(count),
+    onAdopted: (orphanedSeconds) => {
+      metrics.adopted.inc();
+      metrics.adoption.observe(orphanedSeconds);
+    },
+    onRenewed: (held) => (held > 0 ? metrics.leaseAge.reset() : metrics.leaseAge.stop()),
+    onSlots: (free) => metrics.slotsFree.set(free),
     onPass: () => {
       metrics.reconcilePasses.inc();
       metrics.following.set(following.count());
@@ -241,7 +249,14 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   });
   const listener = listenForJobs(
     config.databaseUrl,
-    { moved: onChange, connected: (connected) => metrics.listenUp.set(connected ? 1 : 0) },
+    {
+      moved: onChange,
+      connected: (connected) => {
+        metrics.listenUp.set(connected ? 1 : 0);
+        if (connected) metrics.listenAge.reset();
+        else metrics.listenAge.stop();
+      },
+    },
     log,
   );
   // Who is told that it listens may order at once and find a standby.

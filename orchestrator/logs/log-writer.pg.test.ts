@@ -21,7 +21,10 @@ const fail = (error: unknown): never => {
   throw error;
 };
 const write = (attemptId: string, epoch = 1) =>
-  makeLogWriter(world.orchestrator, { attemptId, epoch }, makeMasker(['canary-secret']), fail);
+  makeLogWriter(world.orchestrator, { attemptId, epoch }, makeMasker(['canary-secret']), {
+    error: fail,
+    stored: () => undefined,
+  });
 const line = (i: number, at = i): LogLine => ({
   at: `2026-01-01T00:00:00.${String(at).padStart(9, '0')}Z`,
   stream: 'stdout',

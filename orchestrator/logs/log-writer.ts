@@ -48,7 +48,7 @@ export async function makeLogWriter(
   db: Database,
   { attemptId, epoch }: Lease,
   mask: Mask,
-  onError: (error: unknown) => void,
+  on: { error: (error: unknown) => void; stored: (lagSeconds: number) => void },
   known?: LogTail,
 ): Promise<LogWriter> {
   let tail = known ?? (await logTail(db, attemptId));
@@ -91,6 +91,7 @@ export async function makeLogWriter(
     tail = next.tail;
     if (!(await insertLogChunk(db, epoch, next.chunk)))
       throw new LogTakenOverError(`chunk ${next.chunk.seq} of ${attemptId}`);
+    on.stored((Date.now() - Date.parse(lastAt)) / 1_000);
   }
 
   function flush(): Promise<void> {
@@ -124,7 +125,7 @@ export async function makeLogWriter(
     room: async () => {
       hold();
       if (held.lines >= CHUNK_LINES_MAX || held.bytes >= CHUNK_BYTES_MAX) await flush();
-      else if (held.lines > 0) timer ??= setTimeout(() => void flush().catch(onError), FLUSH_AFTER_MS);
+      else if (held.lines > 0) timer ??= setTimeout(() => void flush().catch(on.error), FLUSH_AFTER_MS);
     },
     end: async () => {
       await flush();
