@@ -25,6 +25,14 @@ test('a reader sees times, streams and no control characters', () => {
   );
 });
 
+test('a reader is told where lines are lost', () => {
+  const after = { n: 9, t: '2026-01-01T00:00:09Z', s: 'o', l: 'after', g: 1 } as const;
+  expect(formatLine(after, false)).toBe(
+    '2026-01-01T00:00:09Z --- lines before this one are lost\n2026-01-01T00:00:09Z out after\n',
+  );
+  expect(formatLine(after, true)).toBe('after\n');
+});
+
 test('raw is what the job wrote', () => {
   expect(
     linesOf(chunk)

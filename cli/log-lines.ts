@@ -14,6 +14,8 @@ const lineSchema = z.object({
   l: z.string(),
   /** The line was cut here: the next one of the same stream goes on. */
   c: z.literal(1).optional(),
+  /** Lines before this one are lost: the daemon had rotated them away. */
+  g: z.literal(1).optional(),
 });
 export type LogLine = z.infer<typeof lineSchema>;
 
@@ -26,5 +28,8 @@ export const linesOf = (zstd: Buffer): LogLine[] =>
     .map((line) => lineSchema.parse(JSON.parse(line)));
 
 /** A line for a reader; `raw` is exactly what the job wrote, control characters and all. */
-export const formatLine = (line: LogLine, raw: boolean): string =>
-  raw ? `${line.l}${line.c ? '' : '\n'}` : `${line.t} ${line.s === 'e' ? 'err' : 'out'} ${visible(line.l)}\n`;
+export function formatLine(line: LogLine, raw: boolean): string {
+  if (raw) return `${line.l}${line.c ? '' : '\n'}`;
+  const gap = line.g ? `${line.t} --- lines before this one are lost\n` : '';
+  return `${gap}${line.t} ${line.s === 'e' ? 'err' : 'out'} ${visible(line.l)}\n`;
+}

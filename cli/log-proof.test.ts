@@ -2,6 +2,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { encodeLines, nextChunk } from '../orchestrator/logs/log-chunk.ts';
+import { chainHash, FIRST_HASH } from '../sql/log-chain.ts';
 import { NO_LOG, type LogEnd, type LogTail, type StoredChunk } from '../sql/logs.ts';
 import { startProof, type Proof } from './log-proof.ts';
 import { madeLog } from './test-log.ts';
@@ -51,10 +52,19 @@ describe('a log as it was written', () => {
           return { seq, first_line: firstLine, line_count: lineCount, raw_bytes: rawBytes, zstd, hash };
         });
         const { chunks, lines, raw_bytes } = tail;
-        const end = { chunks, lines, raw_bytes, lines_cut: 3, final_hash: tail.hash ?? Buffer.alloc(32) };
+        const end = { chunks, lines, raw_bytes, lines_cut: 3, gaps: 0, final_hash: tail.hash ?? Buffer.alloc(32) };
         expect(prove(stored, end)).toMatchObject({ status: 'ok', chunks, lines, raw_bytes, lines_cut: 3, faults: [] });
       }),
     );
+  });
+
+  test('says where lines were lost, as the end record does', () => {
+    const raw = Buffer.from('{"n":1,"l":"before"}\n{"n":2,"l":"after","g":1}\n');
+    const hash = chainHash(FIRST_HASH, raw);
+    const chunk = { seq: 0, first_line: 1, line_count: 2, raw_bytes: raw.length, zstd: zstdCompressSync(raw), hash };
+    const end = { chunks: 1, lines: 2, raw_bytes: raw.length, lines_cut: 0, gaps: 1, final_hash: hash };
+    expect(prove([chunk], end)).toMatchObject({ status: 'ok', gaps: 1, faults: [] });
+    expect(prove([chunk], { ...end, gaps: 0 }).faults).toEqual(['end record: 0 gaps, 1 are stored']);
   });
 
   test('of an attempt that is not settled may go on', () => {

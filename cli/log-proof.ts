@@ -15,12 +15,14 @@ export type Proof = {
   raw_bytes: number;
   /** Lines the attempt said beyond its limit: counted, not kept. */
   lines_cut: number;
+  /** Places where lines are lost, as the lines after them are marked. */
+  gaps: number;
   final_hash: string;
   faults: string[];
 };
 
 const FAULTS_MAX = 20;
-const lineSchema = z.object({ n: z.int() });
+const lineSchema = z.object({ n: z.int(), g: z.literal(1).optional() });
 
 function decompressed(zstd: Buffer): Buffer | undefined {
   try {
@@ -38,23 +40,28 @@ function parsed(text: string): z.infer<typeof lineSchema> | undefined {
   }
 }
 
-/** What is wrong with the lines of a chunk, going by what its row says of them. */
-function lineFaults(chunk: StoredChunk, raw: Buffer): string[] {
+/** What is wrong with the lines of a chunk, going by what its row says of them, and how many stand after a gap. */
+function lookAtLines(chunk: StoredChunk, raw: Buffer): { faults: string[]; gaps: number } {
   const lines = raw.toString('utf8').split('\n');
   const ended = lines.pop() === '';
   const seen = lines.map(parsed);
   const wrongAt = seen.findIndex((line, at) => line?.n !== chunk.first_line + at);
-  return [
+  const faults = [
     ...(raw.length === chunk.raw_bytes ? [] : [`${raw.length} bytes, ${chunk.raw_bytes} are recorded`]),
     ...(ended ? [] : ['the last line is cut']),
     ...(seen.length === chunk.line_count ? [] : [`${seen.length} lines, ${chunk.line_count} are recorded`]),
     ...(wrongAt < 0 ? [] : [`line ${chunk.first_line + wrongAt} is not there, or is another`]),
   ];
+  return { faults, gaps: seen.filter((line) => line?.g).length };
 }
 
 /** What the end record says against what is stored. */
-function endFaults(end: LogEnd, stored: Pick<Proof, 'chunks' | 'lines' | 'raw_bytes'>, hash: Buffer): string[] {
-  const counts = (['chunks', 'lines', 'raw_bytes'] as const)
+function endFaults(
+  end: LogEnd,
+  stored: Pick<Proof, 'chunks' | 'lines' | 'raw_bytes' | 'gaps'>,
+  hash: Buffer,
+): string[] {
+  const counts = (['chunks', 'lines', 'raw_bytes', 'gaps'] as const)
     .filter((name) => end[name] !== stored[name])
     .map((name) => `end record: ${end[name]} ${name.replace('_', ' ')}, ${stored[name]} are stored`);
   return [...counts, ...(end.final_hash.equals(hash) ? [] : ['end record: final hash differs'])];
@@ -65,7 +72,7 @@ export function startProof(): {
   take: (chunk: StoredChunk) => void;
   finish: (attempt: { settled: boolean; ran: boolean }, end: LogEnd | undefined) => Proof;
 } {
-  const stored = { chunks: 0, lines: 0, raw_bytes: 0 };
+  const stored = { chunks: 0, lines: 0, raw_bytes: 0, gaps: 0 };
   const faults: string[] = [];
   let nextSeq = 0;
   let nextLine = 1;
@@ -76,11 +83,13 @@ export function startProof(): {
     if (raw === undefined) return ['cannot be decompressed'];
     const follows = chunk.seq === nextSeq;
     // After a gap neither the chain nor the count can be compared; the gap itself has been said.
+    const { faults: ofLines, gaps } = lookAtLines(chunk, raw);
+    stored.gaps += gaps;
     const chained = !follows || chainHash(hash, raw).equals(chunk.hash);
     return [
       ...(chained ? [] : ['hash differs']),
       ...(!follows || chunk.first_line === nextLine ? [] : [`begins with line ${chunk.first_line}, not ${nextLine}`]),
-      ...lineFaults(chunk, raw),
+      ...ofLines,
     ];
   }
 

@@ -27,6 +27,7 @@ export function madeLog(chunks: readonly (readonly string[])[], firstAt = Date.U
     lines: first - 1,
     raw_bytes: made.reduce((sum, chunk) => sum + chunk.raw_bytes, 0),
     lines_cut: 0,
+    gaps: 0,
     final_hash: hash,
   };
   return { chunks: made, end };

@@ -42,9 +42,10 @@ export async function* proveLogs(
 }
 
 function proofLines(proof: AttemptProof): string {
-  const { status, order_code, n, chunks, lines, raw_bytes, lines_cut, final_hash, faults } = proof;
+  const { status, order_code, n, chunks, lines, raw_bytes, lines_cut, gaps, final_hash, faults } = proof;
   const cut = lines_cut > 0 ? `, ${lines_cut} lines cut` : '';
-  const seen = `${chunks} chunks, ${lines} lines, ${raw_bytes} bytes${cut}, ${final_hash}`;
+  const lost = gaps > 0 ? `, ${gaps} gaps` : '';
+  const seen = `${chunks} chunks, ${lines} lines, ${raw_bytes} bytes${cut}${lost}, ${final_hash}`;
   return [
     `${status.padEnd(7)}  ${order_code}  attempt ${n}  ${seen}`,
     ...faults.map((fault) => `         ${fault}`),

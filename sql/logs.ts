@@ -136,12 +136,19 @@ export async function readLog(
   return rows;
 }
 
-export type LogEnd = { chunks: number; lines: number; raw_bytes: number; lines_cut: number; final_hash: Buffer };
+export type LogEnd = {
+  chunks: number;
+  lines: number;
+  raw_bytes: number;
+  lines_cut: number;
+  gaps: number;
+  final_hash: Buffer;
+};
 
 export const findLogEnd = (db: Database, attemptId: string): Promise<LogEnd | undefined> =>
   maybeOne<LogEnd>(
     db,
-    'SELECT chunks, lines, raw_bytes, lines_cut, final_hash FROM log_ends WHERE attempt_id = $1::uuid',
+    'SELECT chunks, lines, raw_bytes, lines_cut, gaps, final_hash FROM log_ends WHERE attempt_id = $1::uuid',
     [attemptId],
   );
 
