@@ -4,9 +4,9 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -57,8 +57,8 @@ export type System = {
   startOrchestrator: (name: string, env?: Record<string, string>) => Promise<Started>;
   /** The API again, on the address it had, after it ended. */
   startApi: () => Promise<Started>;
-  /** Stops everything, newest first, and removes the run's folder unless `keepFiles`. Throws when a process did not end well. */
-  stop: (options?: { keepFiles?: boolean }) => Promise<void>;
+  /** Stops everything, newest first, and removes the run's folder or, with `keepLogs`, all of it but the logs. Throws when a process did not end well. */
+  stop: (options?: { keepLogs?: boolean }) => Promise<void>;
 };
 
 const hostOf = (url: string): string => new URL(url).host;
@@ -137,13 +137,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     return started;
   };
 
-  async function stop({ keepFiles = false }: { keepFiles?: boolean } = {}): Promise<void> {
+  async function stop({ keepLogs = false }: { keepLogs?: boolean } = {}): Promise<void> {
     // Jobs first lose their orchestrators, then everything those talk to.
     const order = all.toReversed();
     const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
     await removeContainers(options);
     for (const step of undo.toReversed()) await step();
-    if (!keepFiles) rmSync(runDir, { recursive: true, force: true });
+    for (const name of readdirSync(runDir))
+      if (!keepLogs || name !== basename(logsDir)) rmSync(join(runDir, name), { recursive: true, force: true });
+    if (!keepLogs) rmSync(runDir, { recursive: true, force: true });
     const bad = endings.filter(({ ending }) => ending !== 0 && ending !== 'SIGKILL');
     if (bad.length > 0) throw new Error(`ended badly: ${bad.map((one) => `${one.name} ${one.ending}`).join(', ')}`);
   }

@@ -9,7 +9,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
-import { program } from 'commander';
+import { InvalidArgumentError, program } from 'commander';
 import { toString as drawQr } from 'qrcode';
 import { buildCourse } from '../sandbox/course/build.ts';
 import { defaultCacheDir } from '../sandbox/course/course-dir.ts';
@@ -21,17 +21,20 @@ import { collectEvidence, type OrderEvidence } from './demo-evidence.ts';
 const ORDERS_MAX = 100;
 const DELIVERY_LIMIT_MS = 15 * 60_000;
 const SLOTS = 4;
+const EXIT_USAGE = 64;
+
+function orderCount(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > ORDERS_MAX) throw new InvalidArgumentError(`a number from 1 to ${ORDERS_MAX}.`);
+  return count;
+}
 
 const options = program
   .name('demo')
   .option('--json', 'one JSON object as the last line of stdout', false)
-  .option(
-    '--orders <n>',
-    'paid orders at once',
-    (text) => Math.min(ORDERS_MAX, Math.max(1, Number.parseInt(text, 10))),
-    1,
-  )
+  .option('--orders <n>', 'paid orders at once', orderCount, 1)
   .option('--keep', 'leave everything running and print where to look', false)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
   .opts<{ json: boolean; orders: number; keep: boolean }>();
 
@@ -250,14 +253,16 @@ async function main(): Promise<boolean> {
   process.once('SIGTERM', interrupted);
   const system = await starting;
   say(`Started ${[...system.processes.keys()].join(', ')} (installation ${installation}).\n`);
+  let ok = false;
   try {
-    const ok = await demonstrate(system, course);
+    ok = await demonstrate(system, course);
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);
     if (options.keep) await untilInterrupted(system);
     return ok;
   } finally {
-    await system.stop();
+    await system.stop({ keepLogs: !ok });
+    if (!ok) say(`The logs of every process are kept: ${system.runDir}/logs`);
   }
 }
 
