@@ -29,6 +29,19 @@ export const envelopeSchema = z.strictObject({
       /** Sent as `Authorization: Bearer` to the manifest's own origin only. */
       bearer: z.string().min(1).optional(),
     }),
+    z.strictObject({
+      provider: z.literal('hls'),
+      /** The document that lists the streams. */
+      courseUrl: z.url({ protocol: /^https$/ }),
+      bearer: z.string().min(1).optional(),
+    }),
+    z.strictObject({
+      provider: z.literal('udemy'),
+      /** Without a trailing slash. */
+      apiUrl: z.url({ protocol: /^https$/ }),
+      courseId: z.int().min(1),
+      bearer: z.string().min(1),
+    }),
   ]),
   drive: z.strictObject({
     /** Base of Drive v3, without a trailing slash: https://www.googleapis.com in production. */
