@@ -49,7 +49,7 @@ export const envelopeSchema = z.strictObject({
     accessToken: z.string().min(1),
     /** Folder (of a shared drive) under which the order's own folder is made. */
     parentFolderId: z.string().min(1),
-    folderName: z.string().min(1).max(200),
+    folderName: z.string().min(1).max(255),
   }),
   /** Proof towards egress; see egress-token.ts. */
   egressToken: z.string().min(1),

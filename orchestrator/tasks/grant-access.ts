@@ -1,3 +1,4 @@
+import { forgetCourseFolder, lockFolder, readyCourseFolder } from '../../sql/course-folders.ts';
 import { deliveryFacts, findDelivery, recordGrant } from '../../sql/deliveries.ts';
 import { listFiles } from '../../sql/files.ts';
 import { releaseStep, takeDelivery } from '../../sql/jobs.ts';
@@ -27,17 +28,34 @@ async function grant(
   const facts = await deliveryFacts(deps.pool, jobId);
   if (!facts) throw new Error(`job ${jobId} has nothing to deliver`);
   // The job chose the folder's id; one that is not its own would open somebody else's course.
-  if (!(await deps.google.isFolderOfJob(facts.folder_id, jobId, deps.driveParentFolderId)))
-    return { step: 'bury', reason: 'grant_refused', detail: `folder ${facts.folder_id} is not the folder of this job` };
-  const missing = undelivered(await listFiles(deps.pool, jobId), await deps.google.filesOfJob(jobId));
+  // A shared course's folder bears the mark of the job that filled it, which the database says and no job.
+  const { uploaded_by: uploader } = facts;
+  const isReused = uploader !== jobId;
+  if (!(await deps.google.isFolderOfJob(facts.folder_id, uploader, deps.driveParentFolderId))) {
+    if (isReused) await forgetCourseFolder(deps.pool, facts.folder_id);
+    return {
+      step: 'bury',
+      reason: 'grant_refused',
+      detail: `folder ${facts.folder_id} is not the folder of job ${uploader}`,
+    };
+  }
+  const missing = undelivered(await listFiles(deps.pool, jobId), await deps.google.filesOfJob(uploader));
+  if (missing.length > 0 && isReused) {
+    await forgetCourseFolder(deps.pool, facts.folder_id);
+    return { step: 'bury', reason: 'grant_refused', detail: `${missing.length} files of the course's folder are gone` };
+  }
   if (missing.length > 0)
     return {
       step: 'postpone',
       detail: `${missing.length} files are not in Drive as claimed, the first: ${missing[0]}`,
     };
   try {
-    const permissionId = await deps.google.grantReader(facts.folder_id, facts.email);
+    const permissionId = await inTransaction(deps.pool, async (client) => {
+      if (facts.is_shared) await lockFolder(client, facts.folder_id);
+      return await deps.google.grantReader(facts.folder_id, facts.email);
+    });
     await inTransaction(deps.pool, async (client) => {
+      if (facts.is_shared && !isReused) await readyCourseFolder(client, jobId, facts.folder_id);
       await recordGrant(client, jobId, { grantedTo: facts.email, permissionId });
       await releaseStep(client, jobId, 'delivering');
       await enqueueTask(client, 'send-mail', jobId);

@@ -81,12 +81,14 @@ const contentOf = (name: string): Buffer => Buffer.alloc(200_000, `Udemy ${name}
 
 /** `account` guards everything but the signed addresses, as there. */
 export function addUdemyRoutes(router: Router, baseOf: (host: string) => string): void {
-  router.get('udemy.subscribed', '/api-2.0/users/me/subscribed-courses/:id/', (ctx) => {
-    const id = Number(ctx['params'].id);
-    if (COURSES[id] === undefined) {
-      ctx.status = 404;
-      ctx.body = { detail: 'Not found.' };
-    } else ctx.body = { _class: 'course', id, title: `Udemy ${id}` };
+  router.get('udemy.subscribed', '/api-2.0/users/me/subscribed-courses/', (ctx) => {
+    const ids = Object.keys(COURSES).map(Number);
+    const page = Number(ctx.query['page'] ?? 1);
+    // Small pages, whatever was asked for.
+    const size = 3;
+    const results = ids.slice((page - 1) * size, page * size).map((id) => ({ _class: 'course', id }));
+    const next = page * size < ids.length ? `${baseOf(ctx.host)}${ctx.path}?page=${page + 1}` : null;
+    ctx.body = { count: ids.length, next, previous: null, results };
   });
   router.get('udemy.curriculum', '/api-2.0/courses/:id/subscriber-curriculum-items/', (ctx) => {
     const all = COURSES[Number(ctx['params'].id)];
