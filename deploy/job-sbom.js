@@ -26,7 +26,9 @@ const debianVersion = (name) =>
   execFileSync('dpkg-query', ['--show', '--showformat=${Version}', name], { encoding: 'utf8' }).split('\n')[0];
 
 const paths = readFileSync(libraries, 'utf8').trim().split('\n');
-const packages = [...new Set(paths.map(packageOf))].filter((name) => name !== undefined).sort();
+const packages = [...new Set(paths.map(packageOf))]
+  .filter((name) => name !== undefined)
+  .toSorted((a, b) => (a < b ? -1 : 1));
 const npm = readdirSync(nodeModules, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
   .flatMap(({ name }) =>

@@ -15,14 +15,15 @@ const JUMP_SECONDS = '1';
 
 export type MediaFormat = 'mpegts' | 'mov';
 
-const argumentsFor = (format: MediaFormat): string[] => [
-  ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-protocol_whitelist', 'pipe', '-threads', '1'],
-  ...['-dts_delta_threshold', JUMP_SECONDS, '-f', format, '-i', 'pipe:0'],
-  ...['-map', '0:v?', '-map', '0:a?', '-dn', '-sn', '-c', 'copy', '-map_metadata', '-1'],
-  // In transport streams AAC carries a header in each frame, which MP4 has no place for; other sound is refused by it.
-  ...(format === 'mpegts' ? ['-bsf:a', 'aac_adtstoasc'] : []),
-  ...['-movflags', '+frag_keyframe+delay_moov+default_base_moof', '-f', 'mp4', 'pipe:1'],
-];
+const argumentsFor = (format: MediaFormat): string[] =>
+  [
+    '-nostdin -hide_banner -loglevel error -protocol_whitelist pipe -threads 1',
+    `-dts_delta_threshold ${JUMP_SECONDS} -f ${format} -i pipe:0`,
+    '-map 0:v? -map 0:a? -dn -sn -c copy -map_metadata -1',
+    // In transport streams AAC carries a header in each frame, which MP4 has no place for; other sound is refused by it.
+    ...(format === 'mpegts' ? ['-bsf:a aac_adtstoasc'] : []),
+    '-movflags +frag_keyframe+delay_moov+default_base_moof -f mp4 pipe:1',
+  ].flatMap((options) => options.split(' '));
 
 /** Throws JobEnd manifest_invalid where ffmpeg cannot read it, what `source` throws, or what `signal` aborts with. */
 export async function* remux(

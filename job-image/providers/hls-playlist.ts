@@ -48,7 +48,7 @@ function parsed(text: string, what: string) {
   refuseProtected(text, what);
   try {
     return HLS.parse(text);
-  } catch (cause) {
+  } catch {
     throw invalid(`${what}: is no HLS playlist`);
   }
 }
@@ -60,14 +60,14 @@ function parsed(text: string, what: string) {
 export function readPlaylist(text: string, url: URL, what: string): { variant: URL } | { media: MediaPlaylist } {
   const playlist = parsed(text, what);
   if (playlist.isMasterPlaylist) {
-    const { variants } = playlist as HLS.types.MasterPlaylist;
+    const { variants } = playlist;
     const [best] = variants
       .filter(({ isIFrameOnly, audio, video }) => isIFrameOnly !== true && ![...audio, ...video].some(({ uri }) => uri))
       .toSorted((a, b) => b.bandwidth - a.bandwidth);
     if (best === undefined) throw invalid(`${what}: no variant has sound and picture in one stream`);
     return { variant: resolved(best.uri, url, what) };
   }
-  const { endlist, isIFrame, segments } = playlist as HLS.types.MediaPlaylist;
+  const { endlist, isIFrame, segments } = playlist;
   if (!endlist) throw invalid(`${what}: is live, or not finished`);
   if (isIFrame === true || segments.length === 0) throw invalid(`${what}: has no segments to play`);
   if (segments.length > SEGMENTS_MAX) throw invalid(`${what}: has more than ${SEGMENTS_MAX} segments`);

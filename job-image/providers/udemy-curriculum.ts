@@ -100,8 +100,9 @@ export function filesOf(entries: readonly CurriculumEntry[]): UdemyFile[] {
   const items: Item[] = [];
   let lectures = 0;
   for (const entry of entries) {
-    if (entry._class === 'chapter') sections.push(entry.title);
-    if (entry._class !== 'lecture') continue;
+    const { _class: kind } = entry;
+    if (kind === 'chapter') sections.push(entry.title);
+    if (kind !== 'lecture') continue;
     lectures += 1;
     const number = String(lectures).padStart(3, '0');
     const what = `lecture ${number}`;
