@@ -103,6 +103,8 @@ function bareJobs(world: World, image: string, count: number): BareJob[] {
           deadline_at: new Date(Date.now() + limits.deadlineSeconds * 1_000),
           course_id: 'held-back',
           course_title: 'Course held-back',
+          course_provider: 'manifest',
+          course_folder: 'personal',
           course_source: sourceOf(world, 'tiny'),
           order_code: 'LDBARE',
         },

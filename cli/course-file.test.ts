@@ -20,6 +20,7 @@ describe('parseCourseFile', () => {
         provider: 'manifest',
         source: course.source,
         profile: 'standard',
+        folder: 'personal',
       },
       rights,
     };

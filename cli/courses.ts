@@ -18,5 +18,5 @@ export async function putCourses(pool: Pool, path: string): Promise<string> {
 /** The courses that can be ordered. */
 export async function showCourses(pool: Pool, asJson: boolean): Promise<string> {
   const courses = await listCourses(pool);
-  return asJson ? json(courses) : table(courses, ['id', 'title', 'price_vnd', 'provider', 'profile']);
+  return asJson ? json(courses) : table(courses, ['id', 'title', 'price_vnd', 'provider', 'profile', 'folder']);
 }

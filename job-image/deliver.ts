@@ -7,8 +7,9 @@ import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
 import { postFinalize } from './finalize.ts';
 import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
-import { makeManifestProvider } from './providers/manifest.ts';
+import { makeProvider } from './providers/make-provider.ts';
 import { transferAll } from './transfer.ts';
+import { transferStreams } from './transfer-stream.ts';
 
 /** Resolves when the API has accepted the manifest of delivered files. Throws JobEnd, or what `signal` aborts with. */
 export async function deliver(
@@ -25,14 +26,15 @@ export async function deliver(
   });
   try {
     const { https } = network;
-    const provider = makeManifestProvider({ https, manifestUrl: source.manifestUrl, bearer: source.bearer });
+    const provider = await makeProvider(https, source);
     const { apiUrl, accessToken, parentFolderId, folderName } = envelope.drive;
     const drive = makeDrive({ https, apiUrl, accessToken });
 
     const files = await provider.list(signal);
+    const streams = (await provider.streams?.(signal)) ?? [];
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const progress = makeProgress(
-      { filesTotal: files.length, bytesTotal: bytes },
+      { filesTotal: files.length + streams.length, bytesTotal: bytes },
       (now) => say({ lading: 'progress', ...now }),
       () => performance.now(),
     );
@@ -45,11 +47,12 @@ export async function deliver(
       { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress },
       signal,
     );
+    delivered.push(...(await transferStreams({ drive, folderAt, existing, jobId, progress }, streams, signal)));
     progress.say();
 
     const body = { type: 'attempt.finalized', attemptId, folderId: folder.id, files: delivered } as const;
     await postFinalize({ egress: network.egress, egressToken, attemptKey, body }, signal);
-    return { files: delivered.length, bytes };
+    return { files: delivered.length, bytes: delivered.reduce((sum, file) => sum + file.bytes, 0) };
   } finally {
     await network.close();
   }

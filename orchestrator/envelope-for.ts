@@ -1,14 +1,14 @@
 /** The envelope of one attempt: what the job needs to know and every secret it gets. Pure. */
 import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
+import { nameFrom } from '../job-image/contract/file-name.ts';
 import { mintEgressToken } from '../job-image/contract/egress-token.ts';
 import type { Envelope } from '../job-image/contract/envelope.ts';
 import type { BegunAttempt } from '../sql/attempts.ts';
 import type { Limits } from './profiles.ts';
-import { bearerOf, manifestSourceSchema } from './providers/enrolment.ts';
+import { jobSourceOf } from './providers/sources.ts';
 
 /** The token outlives the deadline by what stopping and settling may take. */
 const EGRESS_TOKEN_MARGIN_SECONDS = 300;
-const FOLDER_NAME_MAX_CHARS = 200;
 
 export type EnvelopeSettings = {
   egressKey: Buffer;
@@ -36,30 +36,38 @@ export const reproducibleSecrets = (
   ...settings.providerTokens.values(),
 ];
 
-/** Throws ZodError when the course's source is not of its provider's shape. */
+/** Throws an Error when the course's source is not of its provider's shape. */
 export function envelopeFor(
   settings: EnvelopeSettings,
   attempt: Pick<
     BegunAttempt,
-    'id' | 'job_id' | 'n' | 'profile' | 'deadline_at' | `course_${'id' | 'title' | 'source'}` | 'order_code'
+    | 'id'
+    | 'job_id'
+    | 'n'
+    | 'profile'
+    | 'deadline_at'
+    | `course_${'id' | 'title' | 'provider' | 'source' | 'folder'}`
+    | 'order_code'
   >,
   limits: Limits,
   accessToken: string,
 ): Envelope {
-  const source = manifestSourceSchema.parse(attempt.course_source);
-  const bearer = bearerOf(source, settings.providerTokens);
   return {
     jobId: attempt.job_id,
     attemptId: attempt.id,
     attemptNumber: attempt.n,
     deadlineAt: attempt.deadline_at.toISOString(),
     course: { id: attempt.course_id, title: attempt.course_title },
-    source: { provider: 'manifest', manifestUrl: source.manifestUrl, ...(bearer === undefined ? {} : { bearer }) },
+    source: jobSourceOf(attempt.course_provider, attempt.course_source, settings.providerTokens),
     drive: {
       apiUrl: settings.googleApiUrl,
       accessToken,
       parentFolderId: settings.driveParentFolderId,
-      folderName: `${attempt.course_title} (${attempt.order_code})`.slice(0, FOLDER_NAME_MAX_CHARS),
+      folderName: nameFrom(
+        attempt.course_title,
+        // What many orders share bears the name of none.
+        attempt.course_folder === 'shared' ? '' : ` (${attempt.order_code})`,
+      ),
     },
     egressToken: egressTokenFor(settings.egressKey, attempt),
     attemptKey: deriveAttemptKey(settings.masterKey, attempt.id),

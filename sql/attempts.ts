@@ -1,4 +1,5 @@
 /** The moves of an attempt. Each write after the first carries the writer's lease epoch; a stale one is refused. */
+import type { FolderMode, ProviderName } from './courses.ts';
 import { maybeOne, type Database } from './pool.ts';
 
 export const ATTEMPT_STATES = ['creating', 'running', 'settled'] as const;
@@ -32,7 +33,9 @@ export type Lease = { attemptId: string; epoch: number };
 export type BegunAttempt = AttemptRow & {
   course_id: string;
   course_title: string;
+  course_provider: ProviderName;
   course_source: unknown;
+  course_folder: FolderMode;
   order_code: string;
 };
 
@@ -56,7 +59,8 @@ export const beginNextAttempt = (
   maybeOne<BegunAttempt>(
     db,
     `WITH job AS (
-       SELECT j.id, j.fair_tag, p.profile, $4::jsonb -> p.profile AS limits, c.id AS course_id, c.title, c.source, o.code
+       SELECT j.id, j.fair_tag, p.profile, $4::jsonb -> p.profile AS limits, c.id AS course_id, c.title, c.provider,
+         c.source, c.folder, o.code
        FROM jobs j JOIN courses c ON c.id = j.course_id JOIN orders o ON o.id = j.order_id
        CROSS JOIN LATERAL (SELECT coalesce(j.profile, c.profile) AS profile) p
        WHERE j.state = 'enrolled' AND j.next_task_at <= now() AND $4::jsonb ? p.profile
@@ -80,7 +84,8 @@ export const beginNextAttempt = (
               job.profile, job.limits, $5::text, now() + make_interval(secs => (job.limits ->> 'deadlineSeconds')::int)
        FROM moved, job RETURNING ${COLUMNS}
      )
-     SELECT begun.*, job.course_id, job.title AS course_title, job.source AS course_source, job.code AS order_code
+     SELECT begun.*, job.course_id, job.title AS course_title, job.provider AS course_provider,
+            job.source AS course_source, job.folder AS course_folder, job.code AS order_code
      FROM begun, job`,
     [attempt.engine, attempt.holder, attempt.leaseSeconds, JSON.stringify(attempt.profiles), attempt.image, attempt.id],
   );

@@ -49,6 +49,10 @@ export type DeliveryFacts = {
   email: string;
   course_title: string;
   folder_id: string;
+  /** The job whose upload is delivered, and whose mark its folder and files carry. */
+  uploaded_by: string;
+  /** Whether others are let into the folder as well. */
+  is_shared: boolean;
   files: number;
   bytes: number;
 };
@@ -58,12 +62,13 @@ export const deliveryFacts = (db: Database, jobId: string): Promise<DeliveryFact
   maybeOne<DeliveryFacts>(
     db,
     `SELECT j.id AS job_id, o.code AS order_code, o.email, c.title AS course_title, j.folder_id,
+            coalesce(j.delivers_job, j.id) AS uploaded_by, c.folder = 'shared' OR j.delivers_job IS NOT NULL AS is_shared,
             delivered.files, delivered.bytes
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
      CROSS JOIN LATERAL (
        SELECT count(*) AS files, coalesce(sum(f.bytes), 0)::bigint AS bytes FROM files f
        WHERE f.attempt_id = (SELECT a.id FROM attempts a
-                             WHERE a.job_id = j.id AND a.finalized_at IS NOT NULL ORDER BY a.n DESC LIMIT 1)
+                             WHERE a.job_id = coalesce(j.delivers_job, j.id) AND a.finalized_at IS NOT NULL ORDER BY a.n DESC LIMIT 1)
      ) delivered
      WHERE j.id = $1::uuid AND j.folder_id IS NOT NULL`,
     [jobId],

@@ -17,12 +17,13 @@ export async function insertFiles(
   );
 }
 
-/** The manifest that was accepted last: what the job delivers. */
+/** The manifest that was accepted last, of the job's own upload or of the one it delivers. */
 export async function listFiles(db: Database, jobId: string): Promise<FileRow[]> {
   const { rows } = await db.query<FileRow>(
     `SELECT path, bytes, sha256, drive_id FROM files
      WHERE attempt_id = (SELECT id FROM attempts
-                         WHERE job_id = $1::uuid AND finalized_at IS NOT NULL ORDER BY n DESC LIMIT 1)
+                         WHERE job_id = (SELECT coalesce(delivers_job, id) FROM jobs WHERE id = $1::uuid)
+                           AND finalized_at IS NOT NULL ORDER BY n DESC LIMIT 1)
      ORDER BY path`,
     [jobId],
   );

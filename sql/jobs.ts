@@ -2,6 +2,7 @@
  * The named moves of a job. Each is one statement that acts only when the job still stands where the move begins, and
  * answers whether it did; losing a race is an answer, not an error. The picture is in docs/lifecycle.md.
  */
+import type { ProviderName } from './courses.ts';
 import { maybeOne, type Database } from './pool.ts';
 
 export const JOB_STATES = ['paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead'] as const;
@@ -61,7 +62,11 @@ export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =
   maybeOne<JobRow>(db, `SELECT ${COLUMNS} FROM jobs WHERE id = $1::uuid`, [id]);
 
 /** A job whose enrol step was taken, with what the catalogue says of its course. */
-export type EnrollingJob = JobRow & { course_source: unknown; course_profile: string };
+export type EnrollingJob = JobRow & {
+  course_provider: ProviderName;
+  course_source: unknown;
+  course_profile: string;
+};
 
 /** Takes the enrol step for `leaseSeconds`. Undefined when somebody else has it, it is not due, or it is done. */
 export const beginEnrol = (db: Database, id: string, leaseSeconds: number): Promise<EnrollingJob | undefined> =>
@@ -71,7 +76,7 @@ export const beginEnrol = (db: Database, id: string, leaseSeconds: number): Prom
        UPDATE jobs SET state = 'enrolling', next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
        WHERE id = $1::uuid AND state IN ('paid', 'enrolling') AND next_task_at <= now() RETURNING ${COLUMNS}
      )
-     SELECT taken.*, c.source AS course_source, c.profile AS course_profile
+     SELECT taken.*, c.provider AS course_provider, c.source AS course_source, c.profile AS course_profile
      FROM taken JOIN courses c ON c.id = taken.course_id`,
     [id, leaseSeconds],
   );
@@ -102,6 +107,15 @@ export const acceptManifest = (db: Database, id: string, folderId: string): Prom
      WHERE id = $1::uuid AND state = 'attempting' RETURNING ${COLUMNS}`,
     [id, folderId],
   );
+
+/** The step cannot be done yet, and nobody is to blame: it is due again after `seconds`, and no failure is counted. */
+export async function deferStep(db: Database, id: string, state: JobState, seconds: number): Promise<void> {
+  await db.query(
+    `UPDATE jobs SET next_task_at = now() + make_interval(secs => $3::int), updated_at = now()
+     WHERE id = $1::uuid AND state = $2::text`,
+    [id, state, seconds],
+  );
+}
 
 /** A task that is still at work keeps its step for another `leaseSeconds`. */
 export async function renewStep(db: Database, id: string, state: JobState, leaseSeconds: number): Promise<void> {

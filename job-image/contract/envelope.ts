@@ -29,6 +29,19 @@ export const envelopeSchema = z.strictObject({
       /** Sent as `Authorization: Bearer` to the manifest's own origin only. */
       bearer: z.string().min(1).optional(),
     }),
+    z.strictObject({
+      provider: z.literal('hls'),
+      /** The document that lists the streams. */
+      courseUrl: z.url({ protocol: /^https$/ }),
+      bearer: z.string().min(1).optional(),
+    }),
+    z.strictObject({
+      provider: z.literal('udemy'),
+      /** Without a trailing slash. */
+      apiUrl: z.url({ protocol: /^https$/ }),
+      courseId: z.int().min(1),
+      bearer: z.string().min(1),
+    }),
   ]),
   drive: z.strictObject({
     /** Base of Drive v3, without a trailing slash: https://www.googleapis.com in production. */
@@ -36,7 +49,7 @@ export const envelopeSchema = z.strictObject({
     accessToken: z.string().min(1),
     /** Folder (of a shared drive) under which the order's own folder is made. */
     parentFolderId: z.string().min(1),
-    folderName: z.string().min(1).max(200),
+    folderName: z.string().min(1).max(255),
   }),
   /** Proof towards egress; see egress-token.ts. */
   egressToken: z.string().min(1),

@@ -57,7 +57,7 @@ export async function listExisting(
         path: '/drive/v3/files',
         query: {
           q: ofJob(jobId),
-          fields: 'nextPageToken,files(id,name,mimeType,parents,size,sha256Checksum)',
+          fields: 'nextPageToken,files(id,name,mimeType,parents,size,sha256Checksum,appProperties)',
           orderBy: 'createdTime',
           pageSize: String(PAGE_FILES),
           includeItemsFromAllDrives: 'true',

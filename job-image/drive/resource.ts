@@ -13,6 +13,7 @@ const resourceSchema = z.object({
   /** Drive writes 64-bit numbers as strings. */
   size: z.coerce.number().optional(),
   sha256Checksum: z.string().toLowerCase().optional(),
+  appProperties: z.record(z.string(), z.string()).optional(),
 });
 export type DriveResource = z.infer<typeof resourceSchema>;
 const listSchema = z.object({ files: z.array(resourceSchema), nextPageToken: z.string().optional() });

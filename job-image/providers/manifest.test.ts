@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { PROVIDER_TOKEN, QUICK, startOutside, type Outside } from '../test/outside.ts';
 import { readSource } from '../source.ts';
+import { REDIRECTS_MAX } from './get.ts';
 import { makeManifestProvider } from './manifest.ts';
 import { SourceMismatchError, type SourceFile } from './provider.ts';
 
@@ -121,10 +122,33 @@ describe('a provider of another kind', () => {
     expect(calls).toBeGreaterThan(1);
   });
 
-  test('is not followed to other places', async () => {
-    answer = (_request, response) => void response.writeHead(302, { location: `${other}/x` }).end();
-    await expect(contentOf(course())).rejects.toMatchObject({ reason: 'manifest_invalid' });
-    expect(seen.some(({ url }) => url === '/x')).toBe(false);
+  test('may redirect to another https place, which does not see the token', async () => {
+    answer = (request, response) =>
+      request.url === '/x'
+        ? void response.end(CONTENT)
+        : void response.writeHead(302, { location: `${other}/x` }).end();
+    expect((await contentOf(course(), 0)).content).toEqual(CONTENT);
+    expect(seen.filter(({ url }) => url === '/x').map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+  test.each(['http://localhost/x', 'file:///etc/passwd', 'https://user:secret@localhost/x', ''])(
+    'may not redirect to "%s"',
+    async (location) => {
+      answer = (_request, response) => void response.writeHead(307, { location }).end();
+      await expect(contentOf(course())).rejects.toMatchObject({ reason: 'manifest_invalid' });
+    },
+  );
+  test('may redirect REDIRECTS_MAX times and no more', async () => {
+    const hops = (count: number) => {
+      let left = count;
+      answer = (_request, response) => {
+        left -= 1;
+        return left < 0 ? void response.end(CONTENT) : void response.writeHead(301, { location: '/again' }).end();
+      };
+    };
+    hops(REDIRECTS_MAX);
+    expect((await contentOf(course(), 0)).content).toEqual(CONTENT);
+    hops(REDIRECTS_MAX + 1);
+    await expect(contentOf(course(), 0)).rejects.toMatchObject({ reason: 'manifest_invalid' });
   });
 
   test.each([

@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici';
 import { JobEnd } from '../ending.ts';
-import { call, dropBody, headerOf, readBody, type Response } from '../http-call.ts';
-import { parseRetryAfter, withRetries, type RetryLimits, type Tried } from '../retry.ts';
-import { TunnelRefusedError } from '../tunnel.ts';
-import { isStreamContainer, readManifest, type ManifestFile } from './manifest-format.ts';
+import { dropBody, headerOf } from '../http-call.ts';
+import type { RetryLimits, Tried } from '../retry.ts';
+import { getDocument, makeGet, parseJson, refusalOf } from './get.ts';
+import { isStreamContainer, readManifest } from './manifest-format.ts';
 import { openedAt } from './partial-content.ts';
 import type { OpenSource, Position, Provider, SourceFile } from './provider.ts';
 
@@ -20,57 +20,16 @@ type Options = {
   readonly retry?: RetryLimits;
 };
 
-/** What an answer other than the one hoped for means. Throws JobEnd where asking again cannot help. */
-function refusalOf(response: Response, what: string): { again: string; retryAfterSeconds: number | undefined } {
-  const { statusCode: status } = response;
-  dropBody(response);
-  if (status === 401 || status === 403) throw new JobEnd('provider_denied', `${what}: provider answered ${status}`);
-  if (status === 408 || status === 425 || status === 429 || status >= 500)
-    return {
-      again: `${what}: provider answered ${status}`,
-      retryAfterSeconds: parseRetryAfter(response.headers['retry-after'], Date.now()),
-    };
-  // 404 and 410, and with them redirects, which are not followed: the manifest names places, not ways.
-  throw new JobEnd('manifest_invalid', `${what}: provider answered ${status}`);
-}
-
 export function makeManifestProvider({ https, manifestUrl, bearer, retry = PROVIDER_RETRY }: Options): Provider {
-  const { origin } = new URL(manifestUrl);
+  const get = makeGet({ https, origin: new URL(manifestUrl).origin, bearer });
   const urls = new Map<string, URL>();
-
-  async function get(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Tried<Response>> {
-    const authorization: Record<string, string> =
-      bearer !== undefined && url.origin === origin ? { authorization: `Bearer ${bearer}` } : {};
-    try {
-      return await call(url.href, {
-        method: 'GET',
-        dispatcher: https,
-        headers: { 'accept-encoding': 'identity', ...headers, ...authorization },
-        signal,
-      });
-    } catch (error) {
-      if (error instanceof TunnelRefusedError) throw new JobEnd('provider_denied', error.message, { cause: error });
-      throw error;
-    }
-  }
-
-  async function fetchManifest(signal: AbortSignal): Promise<Tried<ManifestFile[]>> {
-    const tried = await get(new URL(manifestUrl), { accept: 'application/json' }, signal);
-    if ('again' in tried) return { again: `manifest: ${tried.again}` };
-    if (tried.done.statusCode !== 200) return refusalOf(tried.done, 'manifest');
-    const body = await readBody(tried.done, MANIFEST_MAX_BYTES).catch(() => 'broken' as const);
-    signal.throwIfAborted();
-    if (body === 'broken') return { again: 'manifest: the connection broke' };
-    if (body === undefined) throw new JobEnd('manifest_invalid', `manifest: more than ${MANIFEST_MAX_BYTES} bytes`);
-    return { done: readManifest(parseJson(body), manifestUrl) };
-  }
 
   async function open(file: SourceFile, at: Position, signal: AbortSignal): Promise<Tried<OpenSource>> {
     const url = urls.get(file.path);
     if (url === undefined) throw new TypeError(`${file.path} was not listed`);
     const what = JSON.stringify(file.path);
     const range: Record<string, string> = at.offset === 0 ? {} : { range: `bytes=${at.offset}-` };
-    const tried = await get(url, range, signal);
+    const tried = await get(url, range, what, signal);
     if ('again' in tried) return { again: `${what}: ${tried.again}` };
     const response = tried.done;
     if (![200, 206, 416].includes(response.statusCode)) return refusalOf(response, what);
@@ -85,22 +44,15 @@ export function makeManifestProvider({ https, manifestUrl, bearer, retry = PROVI
     retry,
     open,
     list: async (signal) => {
-      const files = await withRetries(
-        retry,
+      const body = await getDocument(
+        get,
+        new URL(manifestUrl),
+        { what: 'manifest', maxBytes: MANIFEST_MAX_BYTES, retry, headers: { accept: 'application/json' } },
         signal,
-        () => fetchManifest(signal),
-        ({ again, retryAfterSeconds }) => new JobEnd('provider_unavailable', again, { retryAfterSeconds }),
       );
+      const files = readManifest(parseJson(body, 'manifest'), manifestUrl);
       for (const { path, url } of files) urls.set(path, url);
       return files;
     },
   };
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new JobEnd('manifest_invalid', 'manifest: not JSON', { cause });
-  }
 }

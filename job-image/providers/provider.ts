@@ -18,6 +18,17 @@ export class SourceMismatchError extends Error {
   override name = 'SourceMismatchError';
 }
 
+/** A file whose length or checksum nobody knows before it has been read. */
+export type StreamFile = {
+  /** As in SourceFile. */
+  readonly path: string;
+  readonly contentType: string;
+  /** What it is made from, to know it again in a later attempt: at most 64 characters. */
+  readonly version: string;
+  /** Its bytes from the first on. Throws JobEnd, or SourceMismatchError where it must be opened again. */
+  readonly open: (signal: AbortSignal) => AsyncIterable<Buffer>;
+};
+
 export type Provider = {
   /** All files, after every check that needs no content. Throws JobEnd. */
   list: (signal: AbortSignal) => Promise<readonly SourceFile[]>;
@@ -26,6 +37,8 @@ export type Provider = {
    * asking again cannot help, SourceMismatchError where the file has changed since.
    */
   open: (file: SourceFile, at: Position, signal: AbortSignal) => Promise<Tried<OpenSource>>;
+  /** The files of which less is known, where a provider has such; asked for after `list`. Throws JobEnd. */
+  streams?: (signal: AbortSignal) => Promise<readonly StreamFile[]>;
   /** How patient a reader of its files is. */
   readonly retry: RetryLimits;
 };

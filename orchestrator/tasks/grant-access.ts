@@ -1,3 +1,4 @@
+import { forgetCourseFolder, lockFolder, readyCourseFolder, returnToEnrolling } from '../../sql/course-folders.ts';
 import { deliveryFacts, findDelivery, recordGrant } from '../../sql/deliveries.ts';
 import { listFiles } from '../../sql/files.ts';
 import { withdrawManifest } from '../../sql/false-manifest.ts';
@@ -41,21 +42,41 @@ async function comeBack(deps: GrantDeps, job: JobRow, detail: string): Promise<S
   return { step: 'done' };
 }
 
+/** The course's folder is not what it was: this job, or another, fills it again. */
+async function uploadAnew(deps: GrantDeps, job: JobRow, folderId: string, detail: string): Promise<StepAnswer> {
+  await inTransaction(deps.pool, async (client) => {
+    await forgetCourseFolder(client, folderId);
+    if (await returnToEnrolling(client, job.id)) await enqueueTask(client, 'enrol', job.id);
+  });
+  deps.log.warn({ job: job.id, folder: folderId, detail }, "the course's folder is not what it was");
+  return { step: 'done' };
+}
+
 async function grant(deps: GrantDeps, job: JobRow): Promise<StepAnswer> {
   const jobId = job.id;
   const facts = await deliveryFacts(deps.pool, jobId);
   if (!facts) throw new Error(`job ${jobId} has nothing to deliver`);
   // The job chose the folder's id; one that is not its own would open somebody else's course.
-  if (!(await deps.google.isFolderOfJob(facts.folder_id, jobId, deps.driveParentFolderId)))
-    return { step: 'bury', reason: 'grant_refused', detail: `folder ${facts.folder_id} is not the folder of this job` };
-  const missing = undelivered(await listFiles(deps.pool, jobId), await deps.google.filesOfJob(jobId));
+  // A shared course's folder bears the mark of the job that filled it, which the database says and no job.
+  const { uploaded_by: uploader, folder_id: folder } = facts;
+  const isReused = uploader !== jobId;
+  if (!(await deps.google.isFolderOfJob(folder, uploader, deps.driveParentFolderId))) {
+    const detail = `folder ${folder} is not the folder of job ${uploader}`;
+    return isReused ? uploadAnew(deps, job, folder, detail) : { step: 'bury', reason: 'grant_refused', detail };
+  }
+  const missing = undelivered(await listFiles(deps.pool, jobId), await deps.google.filesOfJob(uploader));
   if (missing.length > 0) {
     const detail = `${missing.length} files are not in Drive as claimed, the first: ${missing[0]}`;
+    if (isReused) return uploadAnew(deps, job, folder, detail);
     return job.task_failures + 1 < LOOKS_BEFORE_FALSE ? { step: 'postpone', detail } : comeBack(deps, job, detail);
   }
   try {
-    const permissionId = await deps.google.grantReader(facts.folder_id, facts.email);
+    const permissionId = await inTransaction(deps.pool, async (client) => {
+      if (facts.is_shared) await lockFolder(client, facts.folder_id);
+      return await deps.google.grantReader(facts.folder_id, facts.email);
+    });
     await inTransaction(deps.pool, async (client) => {
+      if (facts.is_shared && !isReused) await readyCourseFolder(client, jobId, facts.folder_id);
       await recordGrant(client, jobId, { grantedTo: facts.email, permissionId });
       await releaseStep(client, jobId, 'delivering');
       await enqueueTask(client, 'send-mail', jobId);

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { Pool } from '../../sql/pool.ts';
-import { bury, postponeStep, renewStep, type JobState } from '../../sql/jobs.ts';
+import { bury, deferStep, postponeStep, renewStep, type JobState } from '../../sql/jobs.ts';
 import { backoffSeconds } from '../outcome.ts';
 
 /** How long after its last sign of life a task's step is taken by another. Every act of a task may be repeated. */
@@ -21,6 +21,8 @@ export type StepAnswer =
   /** Somebody else has it, or it is done already. */
   | { step: 'not_ours' }
   | { step: 'postpone'; detail: string; afterSeconds?: number }
+  /** Waits for another job; no failure. */
+  | { step: 'defer'; afterSeconds: number }
   | { step: 'bury'; reason: string; detail: string };
 
 const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -45,6 +47,8 @@ export async function runStep(
   if (answer.step === 'bury') {
     await bury(deps.pool, about.jobId, about.state, answer.reason, answer.detail);
     deps.log.error({ ...ids, reason: answer.reason, detail: answer.detail }, 'job is dead');
+  } else if (answer.step === 'defer') {
+    await deferStep(deps.pool, about.jobId, about.state, answer.afterSeconds);
   } else if (answer.step === 'postpone' && about.failures + 1 >= STEP_FAILURES_MAX) {
     const detail = `${about.task} failed ${about.failures + 1} times; the last: ${answer.detail}`;
     await bury(deps.pool, about.jobId, about.state, about.exhausted, detail);

@@ -1,13 +1,25 @@
-/** The part of Drive's search language that Lading and its operators use: terms joined by `and`. */
+/** The part of Drive's search language that its clients use: terms with `and`, `or`, `not` and parentheses. */
 import { invalid } from './errors.ts';
 import type { DriveFile } from './tree.ts';
 
+/** `parent` narrows the search where every match must lie in that folder. */
 export type Query = { parent: string | undefined; matches: (file: DriveFile) => boolean };
-type Term = { parent?: string; test: (file: DriveFile) => boolean };
+type Test = (file: DriveFile) => boolean;
+type Term = { parent?: string; test: Test };
 
 const QUOTED = String.raw`'((?:[^'\\]|\\.)*)'`;
-const TERMS_MAX = 20;
+const TERMS_MAX = 200;
+const DEPTH_MAX = 8;
 const unescaped = (text = ''): string => text.replaceAll(/\\(.)/g, '$1');
+
+const COMPARE: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  '=': (a, b) => a === b,
+  '!=': (a, b) => a !== b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
 
 const GRAMMAR: readonly [RegExp, (groups: readonly string[]) => Term][] = [
   [
@@ -27,36 +39,66 @@ const GRAMMAR: readonly [RegExp, (groups: readonly string[]) => Term][] = [
       test: (file) => ` ${file.name.toLowerCase()}`.includes(` ${unescaped(text).toLowerCase()}`),
     }),
   ],
+  [
+    new RegExp(String.raw`^(modifiedTime|createdTime)\s*(<=|>=|!=|=|<|>)\s*${QUOTED}`),
+    ([field, operator = '=', text]) => {
+      const at = Date.parse(unescaped(text));
+      if (Number.isNaN(at)) throw invalid('Invalid Value', 'q');
+      return {
+        test: (file) => COMPARE[operator]?.(Date.parse(file[field as 'modifiedTime' | 'createdTime']), at) ?? false,
+      };
+    },
+  ],
   [/^trashed\s*=\s*(true|false)/, ([value]) => ({ test: (file) => file.trashed === (value === 'true') })],
+  // Nothing here lies outside the shared drive.
+  [/^sharedWithMe\s*=\s*(true|false)/, ([value]) => ({ test: () => value === 'false' })],
   [
     new RegExp(String.raw`^appProperties\s+has\s+\{\s*key\s*=\s*${QUOTED}\s+and\s+value\s*=\s*${QUOTED}\s*\}`),
     ([key, value]) => ({ test: (file) => file.appProperties[unescaped(key)] === unescaped(value) }),
   ],
 ];
 
-function readTerm(text: string): { term: Term; rest: string } {
-  for (const [pattern, make] of GRAMMAR) {
-    const found = pattern.exec(text);
-    if (found) return { term: make(found.slice(1)), rest: text.slice(found[0].length).trimStart() };
-  }
-  throw invalid('Invalid Value', 'q');
-}
-
 /** Parses `q`. Throws GoogleError 400 on anything outside the subset, so that a typing error never matches everything. */
 export function parseQuery(q: string): Query {
-  const terms: Term[] = [];
-  for (let rest = q.trim(); rest !== '';) {
-    if (terms.length >= TERMS_MAX) throw invalid('Invalid Value', 'q');
-    const read = readTerm(rest);
-    terms.push(read.term);
-    if (read.rest === '') break;
-    const joined = /^and\s+/.exec(read.rest);
-    if (!joined) throw invalid('Invalid Value', 'q');
-    rest = read.rest.slice(joined[0].length);
-    if (rest === '') throw invalid('Invalid Value', 'q');
-  }
-  return {
-    parent: terms.find((term) => term.parent !== undefined)?.parent,
-    matches: (file) => terms.every((term) => term.test(file)),
+  let rest = q.trim();
+  let terms = 0;
+  const take = (pattern: RegExp): RegExpExecArray | null => {
+    const found = pattern.exec(rest);
+    if (found) rest = rest.slice(found[0].length).trimStart();
+    return found;
   };
+  const readTerm = (depth: number): Term => {
+    terms += 1;
+    if (terms > TERMS_MAX || depth > DEPTH_MAX) throw invalid('Invalid Value', 'q');
+    if (take(/^not\b/)) {
+      const { test } = readTerm(depth + 1);
+      return { test: (file) => !test(file) };
+    }
+    if (take(/^\(/)) {
+      const inner = readAny(depth + 1);
+      if (!take(/^\)/)) throw invalid('Invalid Value', 'q');
+      return inner;
+    }
+    for (const [pattern, make] of GRAMMAR) {
+      const found = take(pattern);
+      if (found) return make(found.slice(1));
+    }
+    throw invalid('Invalid Value', 'q');
+  };
+  const readAll = (depth: number): Term => {
+    const all = [readTerm(depth)];
+    while (take(/^and\b/)) all.push(readTerm(depth));
+    const parent = all.find((term) => term.parent !== undefined)?.parent;
+    return { ...(parent === undefined ? {} : { parent }), test: (file) => all.every(({ test }) => test(file)) };
+  };
+  const readAny = (depth: number): Term => {
+    const any = [readAll(depth)];
+    while (take(/^or\b/)) any.push(readAll(depth));
+    const [only] = any;
+    return any.length === 1 && only ? only : { test: (file) => any.some(({ test }) => test(file)) };
+  };
+  if (rest === '') return { parent: undefined, matches: () => true };
+  const whole = readAny(0);
+  if (rest !== '') throw invalid('Invalid Value', 'q');
+  return { parent: whole.parent, matches: whole.test };
 }

@@ -29,6 +29,8 @@ const metadataSchema = z.object({
   description: z.string().optional(),
   copyRequiresWriterPermission: z.boolean().optional(),
   trashed: z.boolean().optional(),
+  modifiedTime: z.iso.datetime({ offset: true }).optional(),
+  createdTime: z.iso.datetime({ offset: true }).optional(),
 });
 export type Metadata = z.infer<typeof metadataSchema>;
 
@@ -44,6 +46,9 @@ const withoutNulls = (properties: Metadata['appProperties']): Record<string, str
     Object.entries(properties ?? {}).flatMap(([key, value]) => (value === null ? [] : [[key, value] as const])),
   );
 
+/** Drive keeps milliseconds and writes UTC. */
+const inUtc = (time: string): string => new Date(time).toISOString();
+
 export const newFileOf = (metadata: Metadata, mimeType: string): NewFile => ({
   ...(metadata.id === undefined ? {} : { id: metadata.id }),
   name: metadata.name ?? 'Untitled',
@@ -51,6 +56,8 @@ export const newFileOf = (metadata: Metadata, mimeType: string): NewFile => ({
   parents: metadata.parents ?? [],
   appProperties: withoutNulls(metadata.appProperties),
   ...(metadata.description === undefined ? {} : { description: metadata.description }),
+  ...(metadata.modifiedTime === undefined ? {} : { modifiedTime: inUtc(metadata.modifiedTime) }),
+  ...(metadata.createdTime === undefined ? {} : { createdTime: inUtc(metadata.createdTime) }),
 });
 
 /** Applies an update in place; an appProperty set to null goes away, the others stay. */
@@ -64,7 +71,7 @@ export function applyMetadata(file: DriveFile, change: Metadata): void {
   for (const [key, value] of Object.entries(change.appProperties ?? {}))
     if (value === null) delete file.appProperties[key];
     else file.appProperties[key] = value;
-  file.modifiedTime = new Date().toISOString();
+  file.modifiedTime = change.modifiedTime === undefined ? new Date().toISOString() : inUtc(change.modifiedTime);
   file.version += 1;
 }
 

@@ -15,6 +15,9 @@ export const DRIVE_ID = '0ATestDrive';
 export type GoogleForTest = {
   url: string;
   ca: string;
+  caPath: string;
+  /** The key file of its service account. */
+  accountPath: string;
   account: ServiceAccount;
   token: string;
   /** With the bearer token; `path` begins with `/`. */
@@ -38,17 +41,19 @@ export function signAssertion(account: ServiceAccount, claims: Record<string, un
   return `${signed}.${createSign('sha256').update(signed).sign(account.private_key, 'base64url')}`;
 }
 
-export async function startGoogle(): Promise<GoogleForTest> {
+/** `publicUrl`: under which name clients reach it, if not its address. */
+export async function startGoogle(publicUrl?: string): Promise<GoogleForTest> {
   const dir = await mkdtemp(join(tmpdir(), 'sandbox-google-'));
   const tls = await ensureTls(join(dir, 'tls'));
-  const { account } = await ensureServiceAccount(join(dir, 'credentials'));
+  const { account, path: accountPath } = await ensureServiceAccount(join(dir, 'credentials'));
   const dataDir = join(dir, 'data');
   const log = pino({ level: 'silent' });
   const { url, stop } = await serve({
     host: '127.0.0.1',
     port: 0,
     tls,
-    handler: (publicUrl) => makeGoogle({ accounts: [account], publicUrl, sharedDriveId: DRIVE_ID, dataDir, log }),
+    handler: (address) =>
+      makeGoogle({ accounts: [account], publicUrl: publicUrl ?? address, sharedDriveId: DRIVE_ID, dataDir, log }),
   });
   const dispatcher = new Agent({ connect: { ca: tls.ca } });
   const send = async (path: string, init: RequestInit = {}): Promise<Response> =>
@@ -63,6 +68,8 @@ export async function startGoogle(): Promise<GoogleForTest> {
   return {
     url,
     ca: tls.ca,
+    caPath: tls.caPath,
+    accountPath,
     account,
     token: granted.access_token,
     call,

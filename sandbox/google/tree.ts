@@ -35,7 +35,9 @@ export type DriveFile = {
 };
 
 export type NewFile = Pick<DriveFile, 'name' | 'mimeType' | 'parents' | 'appProperties'> &
-  Partial<Pick<DriveFile, 'id' | 'description' | 'copyRequiresWriterPermission' | 'content'>>;
+  Partial<
+    Pick<DriveFile, 'id' | 'description' | 'copyRequiresWriterPermission' | 'content' | 'createdTime' | 'modifiedTime'>
+  >;
 
 export type Tree = {
   readonly driveId: string;
@@ -136,8 +138,8 @@ export function makeTree(driveId: string, organizer: string): Tree {
       const made: DriveFile = {
         ...file,
         id: file.id ?? newId(),
-        createdTime: now(),
-        modifiedTime: now(),
+        createdTime: file.createdTime ?? now(),
+        modifiedTime: file.modifiedTime ?? now(),
         version: 1,
         trashed: false,
         permissions: new Map(),

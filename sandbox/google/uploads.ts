@@ -146,6 +146,13 @@ export function addUploadRoutes(router: Router, parts: UploadParts): void {
     ctx.body = '';
   };
 
+  // A session's address is its own key, and takes content by POST as well (rclone sends it so).
+  const orPut =
+    (begin: Middleware): Middleware =>
+    async (ctx, next) => {
+      if (textOf(ctx, 'upload_id') !== undefined) await put(ctx, next);
+      else await requireToken(ctx, () => begin(ctx, next));
+    };
   for (const path of PATHS) {
     router.put(path, put);
     router.delete(path, async (ctx) => {
@@ -156,6 +163,10 @@ export function addUploadRoutes(router: Router, parts: UploadParts): void {
       ctx.body = '';
     });
   }
-  router.post('/upload/drive/v3/files', requireToken, start);
-  router.patch('/upload/drive/v3/files/:id', requireToken, start);
+  router.post('/upload/drive/v3/files', orPut(start));
+  router.patch('/upload/drive/v3/files/:id', orPut(start));
+  router.post(
+    '/upload/drive/v3/files/:id',
+    orPut(() => Promise.reject(invalid('Invalid Value', 'uploadType'))),
+  );
 }

@@ -12,7 +12,9 @@ import { sendBytes } from '../send-bytes.ts';
 import { manifestOf, type Course } from './course.ts';
 import { readDirectoryCourse } from './directory-course.ts';
 import type { HashCache } from './hash-cache.ts';
+import { addHlsRoutes } from './hls-courses.ts';
 import { ALWAYS_503, DENIED, makeSpecialCourses, SLOW } from './special-courses.ts';
+import { addUdemyRoutes } from './udemy.ts';
 
 export type ProviderOptions = {
   coursesDir: string | undefined;
@@ -75,7 +77,15 @@ export function makeProvider({ coursesDir, hashes, token, slow, log }: ProviderO
   const router = new Router();
   addFaultRoutes(router, faults);
   counts.addRoutes(router);
-  router.use('/courses', requireToken(token));
+  router.use(['/courses', '/api-2.0'], requireToken(token));
+  addHlsRoutes(router);
+  addUdemyRoutes(router, (host) => `https://${host}`);
+  // Sent on: `to` is an address, or a number of further redirects.
+  router.get('redirect', '/redirect', (ctx) => {
+    const to = String(ctx.query['to']);
+    const left = Number(ctx.query['times'] ?? 0);
+    ctx.redirect(left > 0 ? `/redirect?times=${left - 1}&to=${encodeURIComponent(to)}` : to);
+  });
   router.get('manifest', '/courses/:id/manifest.json', async (ctx) => {
     if (ctx['params'].id === ALWAYS_503) {
       problem(ctx, 503, 'away');

@@ -1,0 +1,140 @@
+/**
+ * One file of unknown length through one resumable session. Chunks of full size go as `bytes a-b/*`; the chunk that turns
+ * out to be the last names the total. One chunk is held until Drive has confirmed it, and sent again from where Drive says.
+ */
+import { Readable } from 'node:stream';
+import { JobEnd } from '../ending.ts';
+import { headerOf } from '../http-call.ts';
+import { pause, type Again } from '../retry.ts';
+import { callDrive, driveAway, readReply, type Drive } from './call.ts';
+import { parseResource, type DriveResource } from './resource.ts';
+import { sessionReply, type SessionReply } from './session-reply.ts';
+import { RESOURCE_FIELDS } from './upload.ts';
+
+const CHUNK_LIMIT_MS = 300_000;
+
+export type StreamTarget = {
+  readonly parentId: string;
+  readonly name: string;
+  readonly contentType: string;
+  readonly appProperties: Readonly<Record<string, string>>;
+  readonly what: string;
+};
+
+async function startSession(drive: Drive, target: StreamTarget, signal: AbortSignal): Promise<string> {
+  const { name, parentId, contentType, appProperties, what } = target;
+  const { location } = await drive.call(
+    {
+      method: 'POST',
+      path: '/upload/drive/v3/files',
+      query: { uploadType: 'resumable', fields: RESOURCE_FIELDS },
+      headers: { 'x-upload-content-type': contentType },
+      json: { name, parents: [parentId], appProperties },
+      what,
+    },
+    signal,
+  );
+  if (URL.parse(location ?? '')?.protocol !== 'https:') throw driveAway({ again: `${what}: no upload session` });
+  return location as string;
+}
+
+type Put = { readonly reply: SessionReply; readonly body: string; readonly again: Again };
+
+async function put(
+  drive: Drive,
+  sessionUrl: string,
+  { bytes, range, what }: { bytes: Buffer; range: string; what: string },
+  signal: AbortSignal,
+): Promise<Put> {
+  const tried = await callDrive(sessionUrl, {
+    method: 'PUT',
+    dispatcher: drive.https,
+    headers: { 'content-length': String(bytes.length), 'content-range': range },
+    body: bytes.length === 0 ? null : Readable.from([bytes], { objectMode: false }),
+    headersTimeout: CHUNK_LIMIT_MS,
+    signal,
+  });
+  if ('again' in tried) return { reply: { kind: 'again' }, body: '', again: { again: `${what}: ${tried.again}` } };
+  const confirmed = headerOf(tried.done, 'range');
+  const read = await readReply(tried.done, what, signal);
+  if ('again' in read) return { reply: { kind: 'again' }, body: '', again: read };
+  const { status, reason, again } = read.done;
+  return { reply: sessionReply({ status, range: confirmed, reason }), body: read.done.body, again };
+}
+
+/** Pieces of any size as chunks of `chunkBytes`, the last one shorter or empty. */
+async function* chunksOf(source: AsyncIterable<Buffer>, chunkBytes: number): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let bytes = 0;
+  for await (let piece of source) {
+    while (bytes + piece.length > chunkBytes) {
+      const room = chunkBytes - bytes;
+      yield Buffer.concat([...held, piece.subarray(0, room)]);
+      piece = piece.subarray(room);
+      held = [];
+      bytes = 0;
+    }
+    held.push(piece);
+    bytes += piece.length;
+  }
+  yield Buffer.concat(held);
+}
+
+/**
+ * Uploads all of `source` and answers Drive's resource, or 'expired' where the session was lost. `onConfirmed` is told of
+ * progress in bytes. Throws JobEnd, what the source throws, or what `signal` aborts with.
+ */
+export async function uploadStream(
+  drive: Drive,
+  target: StreamTarget,
+  options: { source: AsyncIterable<Buffer>; chunkBytes: number; onConfirmed: (bytes: number) => void },
+  signal: AbortSignal,
+): Promise<DriveResource | 'expired'> {
+  const sessionUrl = await startSession(drive, target, signal);
+  const { what } = target;
+  let start = 0;
+  let failures = 0;
+
+  /** Sends one chunk, from wherever Drive stands. Answers the resource where it was the last. */
+  async function send(chunk: Buffer, isLast: boolean): Promise<DriveResource | 'expired' | undefined> {
+    const end = start + chunk.length;
+    const total = isLast ? String(end) : '*';
+    let confirmed = start;
+    let isUnclear = false;
+    for (;;) {
+      const isQuery = isUnclear || confirmed === end;
+      const bytes = isQuery ? Buffer.alloc(0) : chunk.subarray(confirmed - start);
+      const range = isQuery ? `bytes */${total}` : `bytes ${confirmed}-${end - 1}/${total}`;
+      const { reply, body, again } = await put(drive, sessionUrl, { bytes, range, what }, signal);
+      if (reply.kind === 'complete' && isLast) {
+        options.onConfirmed(end - confirmed);
+        return parseResource(body, what);
+      }
+      if (reply.kind === 'end') throw new JobEnd(reply.reason, again.again);
+      if (reply.kind === 'expired' || reply.kind === 'complete') return 'expired';
+      if (reply.kind === 'confirmed') {
+        if (reply.bytes < start || reply.bytes > end) return 'expired';
+        const progress = reply.bytes - confirmed;
+        confirmed = reply.bytes;
+        options.onConfirmed(progress);
+        isUnclear = false;
+        if (progress > 0) failures = 0;
+        if (confirmed === end && !isLast) return undefined;
+        if (progress > 0) continue;
+      } else isUnclear = true;
+      failures += 1;
+      if (!(await pause(drive.retry, failures, again, signal))) throw driveAway(again);
+    }
+  }
+
+  let ahead: Buffer | undefined;
+  for await (const chunk of chunksOf(options.source, options.chunkBytes)) {
+    if (ahead !== undefined) {
+      const sent = await send(ahead, false);
+      if (sent !== undefined) return sent;
+      start += ahead.length;
+    }
+    ahead = chunk;
+  }
+  return (await send(ahead ?? Buffer.alloc(0), true)) ?? 'expired';
+}
