@@ -190,6 +190,11 @@ describe('udemy', () => {
     const streams = await udemy(UDEMY.hiddenStream).streams(never);
     await expect(transfer(streams)).rejects.toMatchObject({ reason: 'protected_content' });
   });
+  test('an address that has expired is worth another attempt', async () => {
+    const streams = await udemy(UDEMY.fine).streams(never);
+    await outside.providerFault({ match: { path: '^/signed' }, status: 403 });
+    await expect(transfer(streams)).rejects.toMatchObject({ reason: 'provider_unavailable' });
+  });
   test('a course of others is denied', async () => {
     await expect(udemy(UDEMY.notEnrolled).streams(never)).rejects.toMatchObject({ reason: 'provider_denied' });
   });

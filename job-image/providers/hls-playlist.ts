@@ -36,6 +36,9 @@ export function refuseProtectedInit(init: Buffer, what: string): void {
   if (mark !== undefined) throw protectedContent(`${what}: its initialisation has a box ${mark}`);
 }
 
+// It would print what it takes exception to.
+HLS.setOptions({ silent: true });
+
 const invalid = (detail: string): JobEnd => new JobEnd('manifest_invalid', detail);
 
 function resolved(uri: string, base: URL, what: string): URL {

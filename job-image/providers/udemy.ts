@@ -55,10 +55,17 @@ export function makeUdemyProvider(options: {
   }
 
   async function* contentOf(url: URL, what: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-    yield* readOn(get, { url, what, offset: 0, length: undefined, retry }, signal, (response) => {
-      if (isStreamContainer('', headerOf(response, 'content-type')))
-        throw new JobEnd('protected_content', `${what} is a stream whose protection is unknown`);
-    });
+    const part = { url, what, offset: 0, length: undefined, retry };
+    try {
+      yield* readOn(get, part, signal, (response) => {
+        if (isStreamContainer('', headerOf(response, 'content-type')))
+          throw new JobEnd('protected_content', `${what} is a stream whose protection is unknown`);
+      });
+    } catch (error) {
+      // A signed address that has expired answers like one that is denied; the next attempt gets new ones.
+      if (!(error instanceof JobEnd) || error.reason !== 'provider_denied' || error.cause !== undefined) throw error;
+      throw new JobEnd('provider_unavailable', `${error.message}, perhaps an expired address`, { cause: error });
+    }
   }
 
   return {
