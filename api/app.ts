@@ -12,6 +12,7 @@ import { makeMetrics } from './metrics.ts';
 import type { OrderDesk } from './orders/order-answer.ts';
 import { addOrderRoutes } from './orders/route.ts';
 import { addPaymentRoutes } from './payments/route.ts';
+import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
 import { makeAddressLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
@@ -23,6 +24,8 @@ export type AppDeps = {
   desk: OrderDesk;
   masterKey: Buffer;
   sepayAuth: SepayAuth;
+  /** Where SePay's webhooks may come from; undefined: from anywhere. */
+  isSepaySender?: SenderCheck | undefined;
   orderTtlMinutes: number;
   ordersPerMinute: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
@@ -50,7 +53,13 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addHealthRoutes(router, { pool, registry });
   addCourseRoutes(router, { pool });
   addOrderRoutes(router, { pool, desk, orderTtlMinutes, limitOrders, metrics });
-  addPaymentRoutes(router, { pool, sepayAuth, ownAccountNumber: desk.bank.accountNumber, metrics });
+  addPaymentRoutes(router, {
+    pool,
+    sepayAuth,
+    ownAccountNumber: desk.bank.accountNumber,
+    isSender: deps.isSepaySender,
+    metrics,
+  });
   addFinalizeRoutes(router, { pool, masterKey, metrics });
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
+import { allowSenders } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
 
 const KEY_MIN_BYTES = 32;
@@ -18,6 +19,20 @@ const schema = z.object({
   SEPAY_WEBHOOK_SECRETS: z.string().optional(),
   /** API key mode, instead. */
   SEPAY_API_KEY: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  /** Addresses and networks SePay's webhooks may come from, separated by commas; empty: any. */
+  SEPAY_SENDERS: z
+    .string()
+    .optional()
+    .transform((list, context) => {
+      const senders = list?.split(',').flatMap((entry) => entry.trim() || []) ?? [];
+      const check = senders.length === 0 ? undefined : allowSenders(senders);
+      if (senders.length > 0 && !check)
+        context.addIssue({
+          code: 'custom',
+          message: 'needs addresses such as 192.0.2.7 or networks such as 192.0.2.0/24',
+        });
+      return check;
+    }),
   BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
   BANK_ACCOUNT_NAME: z.string().min(1).max(100),
@@ -53,6 +68,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     },
     masterKey: raw.MASTER_KEY,
     sepayAuth: sepayAuth(raw.SEPAY_WEBHOOK_SECRETS, raw.SEPAY_API_KEY),
+    isSepaySender: raw.SEPAY_SENDERS,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,
     trustedProxies: raw.TRUSTED_PROXIES,

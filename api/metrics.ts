@@ -21,8 +21,14 @@ export function makeMetrics(registry: Registry) {
     }),
     webhookRejections: new Counter({
       name: 'webhook_rejections_total',
-      help: 'SePay webhooks that were refused; "malformed" and "not_json" were authentic and need an operator',
+      help: 'SePay webhooks that were refused',
       labelNames: ['reason'] as const,
+      registers,
+    }),
+    notUnderstood: new Counter({
+      name: 'webhooks_not_understood_total',
+      help: 'Authentic SePay webhooks that were kept for an operator because they are no transaction, or reuse an id',
+      labelNames: ['problem'] as const,
       registers,
     }),
     payments: new Counter({

@@ -8,7 +8,6 @@ export const PROBLEMS = {
   json_invalid: [400, 'The body is not JSON'],
   body_incomplete: [400, 'The body ended early'],
   idempotency_key_invalid: [400, 'An Idempotency-Key header of 16 to 128 visible ASCII characters is needed'],
-  webhook_malformed: [400, 'The body is not a bank transaction'],
   webhook_not_authentic: [401, 'The webhook is not authentic'],
   attempt_call_not_authentic: [401, 'The call is not signed by a known attempt'],
   not_found: [404, 'There is nothing here'],

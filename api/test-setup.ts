@@ -82,7 +82,15 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   };
 }
 
-const WRITTEN = ['orders', 'payment_events', 'payments', 'jobs', 'files', 'signed_calls_seen'] as const;
+const WRITTEN = [
+  'orders',
+  'payment_events',
+  'payments',
+  'events_not_understood',
+  'jobs',
+  'files',
+  'signed_calls_seen',
+] as const;
 
 /** How many rows the API has written, table by table; and how many tasks wait. */
 export async function countRows(api: TestApi): Promise<Record<string, number>> {
