@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Pool } from '../sql/pool.ts';
 import { answerProblems } from './answer-problems.ts';
+import { attemptGate } from './attempt-gate.ts';
 import type { State } from './context.ts';
 import { addCourseRoutes } from './courses.ts';
 import { addFinalizeRoutes } from './finalize/route.ts';
@@ -14,7 +15,7 @@ import { addOrderRoutes } from './orders/route.ts';
 import { addPaymentRoutes } from './payments/route.ts';
 import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
-import { makeAddressLimit } from './rate-limit.ts';
+import { makeLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
 
 export type AppDeps = {
@@ -28,9 +29,13 @@ export type AppDeps = {
   isSepaySender?: SenderCheck | undefined;
   orderTtlMinutes: number;
   ordersPerMinute: number;
+  ordersPerEmailPerHour: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
   trustedProxies: number;
 };
+
+const MINUTE_SECONDS = 60;
+const HOUR_SECONDS = 3_600;
 
 const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
@@ -48,11 +53,14 @@ const securityHeaders: Middleware<State> = (ctx, next) => {
 export function makeApp(deps: AppDeps): Koa<State> {
   const { pool, log, registry, desk, masterKey, sepayAuth, orderTtlMinutes } = deps;
   const metrics = makeMetrics(registry);
-  const limitOrders = makeAddressLimit({ requests: deps.ordersPerMinute, perSeconds: 60 });
+  const limits = {
+    address: makeLimit(pool, { name: 'orders-address', requests: deps.ordersPerMinute, perSeconds: MINUTE_SECONDS }),
+    email: makeLimit(pool, { name: 'orders-email', requests: deps.ordersPerEmailPerHour, perSeconds: HOUR_SECONDS }),
+  };
   const router = new Router<State>();
-  addHealthRoutes(router, { pool, registry });
+  addHealthRoutes(router);
   addCourseRoutes(router, { pool });
-  addOrderRoutes(router, { pool, desk, orderTtlMinutes, limitOrders, metrics });
+  addOrderRoutes(router, { pool, desk, orderTtlMinutes, limits, metrics });
   addPaymentRoutes(router, {
     pool,
     sepayAuth,
@@ -65,7 +73,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.
   app.on('error', (error: unknown) => log.warn({ err: error }, 'answer was not delivered'));
-  app.use(requestLog(log, metrics)).use(securityHeaders).use(answerProblems);
+  app.use(requestLog(log, metrics)).use(securityHeaders).use(answerProblems).use(attemptGate(pool));
   app.use(router.routes()).use(router.allowedMethods());
   return app;
 }

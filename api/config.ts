@@ -10,6 +10,9 @@ const WEEK_MINUTES = 7 * 24 * 60;
 const schema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port(),
+  /** Where /readyz and /metrics are asked: not for customers. */
+  OPERATIONS_HOST: z.string().min(1).default('127.0.0.1'),
+  OPERATIONS_PORT: port().default(9_464),
   /** How customers reach this API; base of the links in its answers. */
   PUBLIC_URL: z.url({ protocol: /^https?$/ }),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -39,6 +42,7 @@ const schema = z.object({
   ORDER_TTL_MINUTES: z.coerce.number().pipe(z.int().min(1).max(WEEK_MINUTES)).default(60),
   /** Orders a minute from one address. */
   ORDERS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(30),
+  ORDERS_PER_EMAIL_PER_HOUR: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(20),
   /** How many reverse proxies of ours stand in front; their X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.coerce.number().pipe(z.int().min(0).max(5)).default(0),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -59,6 +63,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
   const raw = readEnvironment(schema, env);
   return {
     listen: { host: raw.HOST, port: raw.PORT },
+    listenForOperations: { host: raw.OPERATIONS_HOST, port: raw.OPERATIONS_PORT },
     databaseUrl: raw.DATABASE_URL,
     logLevel: raw.LOG_LEVEL,
     desk: {
@@ -71,6 +76,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     isSepaySender: raw.SEPAY_SENDERS,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,
+    ordersPerEmailPerHour: raw.ORDERS_PER_EMAIL_PER_HOUR,
     trustedProxies: raw.TRUSTED_PROXIES,
   };
 }

@@ -5,6 +5,7 @@ import { ConfigError } from '../config/environment.ts';
 import { makePool } from '../sql/pool.ts';
 import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
+import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
 const POOL_MAX_CONNECTIONS = 10;
@@ -31,11 +32,12 @@ async function run(config: Config): Promise<void> {
   });
   const app = makeApp({ ...config, pool, log, registry });
   const server = await listen(app.callback(), config.listen);
-  log.info({ url: server.url }, 'listening');
+  const operations = await listen(makeOperations({ pool, log, registry }).callback(), config.listenForOperations);
+  log.info({ url: server.url, operationsUrl: operations.url }, 'listening');
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
-    await server.stop();
+    await Promise.all([server.stop(), operations.stop()]);
     // A query that hangs would hold the pool open; the connection ends with the process anyway.
     const giveUp = setTimeout(() => process.exit(0), POOL_END_LIMIT_MS);
     await pool.end();

@@ -11,6 +11,7 @@ import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
+import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
 export const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING TEST' };
@@ -29,6 +30,7 @@ const OPEN_RIGHTS: RightsRecord = { kind: 'open', evidence: 'https://licence.exa
 
 export type TestApi = {
   url: string;
+  operationsUrl: string;
   database: TestDatabase;
   /** Reads everything, for looking at what was written. */
   auditor: Pool;
@@ -54,21 +56,28 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   });
   const pool = database.poolFor('lading_api');
   const registry = new Registry();
+  const log = pino({ level: 'debug' }, sink);
   const app = makeApp({
     pool,
-    log: pino({ level: 'debug' }, sink),
+    log,
     registry,
     desk: { bank: BANK, publicUrl: 'https://api.example', tokenKey: TOKEN_KEY },
     masterKey: MASTER_KEY,
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
     orderTtlMinutes: 60,
-    ordersPerMinute: 10_000,
+    ordersPerMinute: 1_000_000,
+    ordersPerEmailPerHour: 1_000_000,
     trustedProxies: 0,
     ...changes,
   });
   const server = await listen(app.callback(), { host: '127.0.0.1', port: 0 });
+  const operations = await listen(makeOperations({ pool: changes.pool ?? pool, log, registry }).callback(), {
+    host: '127.0.0.1',
+    port: 0,
+  });
   return {
     url: server.url,
+    operationsUrl: operations.url,
     database,
     auditor: database.poolFor('lading_auditor'),
     orchestrator: database.poolFor('lading_orchestrator'),
@@ -76,7 +85,7 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     logged,
     pool,
     stop: async () => {
-      await server.stop();
+      await Promise.all([server.stop(), operations.stop()]);
       await database.drop();
     },
   };

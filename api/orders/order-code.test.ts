@@ -17,7 +17,10 @@ test('all 29 symbols are used', () => {
 
 const SYMBOLS = '23456789ABCDEFGHJKMNPQRSTWXYZ';
 const check = (code: string): number => {
-  const values = [...code.slice(2)].map((symbol) => SYMBOLS.indexOf(symbol));
+  const values = code
+    .slice(2)
+    .split('')
+    .map((symbol) => SYMBOLS.indexOf(symbol));
   const sum = values.slice(0, -1).reduce((total, value, at) => total + value * (at + 2), 0);
   return (sum - (values.at(-1) ?? 0)) % 29;
 };

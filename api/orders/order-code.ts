@@ -11,7 +11,7 @@ export const ORDER_CODE = new RegExp(`${PREFIX}[${ALPHABET}]{${SYMBOLS}}`, 'g');
 const weightAt = (position: number): number => position + 2;
 
 function checkSymbol(symbols: string): string {
-  const sum = [...symbols].reduce((total, symbol, at) => total + ALPHABET.indexOf(symbol) * weightAt(at), 0);
+  const sum = symbols.split('').reduce((total, symbol, at) => total + ALPHABET.indexOf(symbol) * weightAt(at), 0);
   return ALPHABET.charAt(sum % ALPHABET.length);
 }
 

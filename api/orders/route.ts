@@ -4,7 +4,7 @@ import type { Pool } from '../../sql/pool.ts';
 import type { Context, State } from '../context.ts';
 import type { Metrics } from '../metrics.ts';
 import { Problem } from '../problem.ts';
-import type { AddressLimit } from '../rate-limit.ts';
+import { callerOf, type Limit } from '../rate-limit.ts';
 import { parseJson, readBody, requireJson } from '../read-body.ts';
 import { orderAnswer, payloadOf, statusAnswer, type OrderDesk } from './order-answer.ts';
 import { idempotencyKeyDigest, parseOrderRequest } from './order-request.ts';
@@ -18,7 +18,8 @@ export type OrderDeps = {
   pool: Pool;
   desk: OrderDesk;
   orderTtlMinutes: number;
-  limitOrders: AddressLimit;
+  /** How many orders may come from one address, and for one e-mail address. */
+  limits: { address: Limit; email: Limit };
   metrics: Metrics;
 };
 
@@ -31,10 +32,11 @@ async function orderBehind(ctx: Context, { pool, desk }: OrderDeps): Promise<Ord
 
 export function addOrderRoutes(router: Router<State>, deps: OrderDeps): void {
   router.post('/v1/orders', async (ctx) => {
-    await deps.limitOrders(ctx.ip);
+    await deps.limits.address(callerOf(ctx.ip));
     requireJson(ctx.req);
     const key = idempotencyKeyDigest(ctx.get('Idempotency-Key') || undefined);
     const request = parseOrderRequest(parseJson(await readBody(ctx.req, ORDER_BODY_MAX_BYTES)));
+    await deps.limits.email(request.emailDigest);
     const placed = await placeOrder(deps.pool, key, request, deps.orderTtlMinutes);
     if (!('order' in placed)) throw new Problem(placed.result);
     if (placed.result === 'created') {

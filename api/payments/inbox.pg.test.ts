@@ -12,8 +12,7 @@ const SAID = { person: 'an operator', reason: 'the customer wrote' };
 const inbox = () => listInbox(api.pool, undefined, 100);
 const newest = async () => (await inbox()).at(-1)?.id ?? '';
 const act = (id: string, action: Action) => decide(api.pool, id, action, SAID);
-const statusOf = async (token: string): Promise<unknown> =>
-  (await (await fetch(`${api.url}/v1/orders/${token}`)).json()) as unknown;
+const statusOf = async (token: string): Promise<unknown> => (await fetch(`${api.url}/v1/orders/${token}`)).json();
 
 describe('money that stands unplaced', () => {
   test('waits with its reason and the proposed order, until it is assigned; then the job begins, once', async () => {

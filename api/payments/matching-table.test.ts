@@ -102,7 +102,7 @@ describe('the matching table', () => {
     ['dashes', text('LD-K7P2-QX9M-AB'), `paid ${OPEN}`],
     ['underscores and dots', text('LD_K7P2.QX9M_AB'), `paid ${OPEN}`],
     ['broken over a line', text('LDK7P2Q\nX9MAB'), `paid ${OPEN}`],
-    ['spaced out', text([...OPEN].join(' ')), `paid ${OPEN}`],
+    ['spaced out', text(OPEN.split('').join(' ')), `paid ${OPEN}`],
     ['with a zero-width space', text('LDK7P2\u200BQX9MAB'), `paid ${OPEN}`],
     ['written twice', text(`${OPEN} ${OPEN}`), `paid ${OPEN}`],
     ['cut by one symbol', text(OPEN.slice(0, -1)), 'no_code'],
