@@ -25,6 +25,13 @@ export type Transfer = {
   transferredAt: Date;
 };
 
+// Webhooks come side by side; a transfer of the list waits for those on their way, and they for it.
+const INSERT_BESIDE_OTHERS = `
+  INSERT INTO payment_events (source, external_id, body, auth_mode)
+  SELECT $1::text, $2::text, $3::jsonb, $4::text FROM pg_advisory_xact_lock_shared(hashtext('lading transfers'))
+  ON CONFLICT (source, external_id) DO NOTHING RETURNING id`;
+const INSERT_ALONE = INSERT_BESIDE_OTHERS.replace('_lock_shared', '_lock');
+
 /**
  * Stores an event as received. Undefined when this event is known already: then nothing else is to be done. The
  * tellings of one transfer, by webhook and in the list, take turns from here to the transaction's end.
@@ -32,15 +39,11 @@ export type Transfer = {
 export async function insertPaymentEvent(
   db: Database,
   event: { source: EventSource; externalId: string; body: string; authMode: AuthMode },
-  { accountNumber, amountVnd }: Pick<Transfer, 'accountNumber' | 'amountVnd'>,
 ): Promise<number | undefined> {
   const row = await maybeOne<{ id: number }>(
     db,
-    `INSERT INTO payment_events (source, external_id, body, auth_mode)
-     SELECT $1::text, $2::text, $3::jsonb, $4::text
-     FROM pg_advisory_xact_lock(hashtext('lading transfer'), hashtext($5::text))
-     ON CONFLICT (source, external_id) DO NOTHING RETURNING id`,
-    [event.source, event.externalId, event.body, event.authMode, `${accountNumber} ${amountVnd}`],
+    event.source === 'sepay_webhook' ? INSERT_BESIDE_OTHERS : INSERT_ALONE,
+    [event.source, event.externalId, event.body, event.authMode],
   );
   return row?.id;
 }
@@ -70,14 +73,19 @@ const TWIN_CANDIDATES_MAX = 50;
 export async function twinCandidates(db: Database, source: EventSource, transfer: Transfer): Promise<TwinCandidate[]> {
   const { rows } = await db.query<TwinCandidate>(
     `SELECT p.event_id, p.reference, p.content, p.transferred_at
-     FROM payments p JOIN payment_events e ON e.id = p.event_id
-     WHERE p.transferred_at BETWEEN $2::timestamptz - interval '${TWINS_WITHIN_SECONDS} s'
+     FROM payments p
+     WHERE p.source = $1::text AND p.transferred_at BETWEEN $2::timestamptz - interval '${TWINS_WITHIN_SECONDS} s'
                                 AND $2::timestamptz + interval '${TWINS_WITHIN_SECONDS} s'
        AND p.account_number = $3::text AND p.amount_vnd = $4::bigint AND p.direction = $5::text
-       AND e.source <> $1::text
        AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.payment_event_id = p.event_id)
      ORDER BY p.event_id LIMIT ${TWIN_CANDIDATES_MAX}`,
-    [source, transfer.transferredAt, transfer.accountNumber, transfer.amountVnd, transfer.direction],
+    [
+      source === 'sepay_api' ? 'sepay_webhook' : 'sepay_api',
+      transfer.transferredAt,
+      transfer.accountNumber,
+      transfer.amountVnd,
+      transfer.direction,
+    ],
   );
   return rows;
 }
@@ -134,7 +142,7 @@ export async function lockOrdersByCode(db: Database, codes: readonly string[]): 
   return rows;
 }
 
-export type PaymentRecord = Transfer & { eventId: number; content: string } & (
+export type PaymentRecord = Transfer & { eventId: number; source: EventSource; content: string } & (
     | { orderId: string; unplacedReason?: never; proposedOrderId?: never }
     | { orderId?: never; unplacedReason: UnplacedReason; proposedOrderId?: string }
   );
@@ -142,9 +150,9 @@ export type PaymentRecord = Transfer & { eventId: number; content: string } & (
 export async function insertPayment(db: Database, payment: PaymentRecord): Promise<void> {
   await db.query(
     `INSERT INTO payments (event_id, direction, amount_vnd, account_number, content, transferred_at, order_id,
-                           unplaced_reason, proposed_order_id, reference)
+                           unplaced_reason, proposed_order_id, reference, source)
      VALUES ($1::bigint, $2::text, $3::bigint, $4::text, $5::text, $6::timestamptz, $7::uuid, $8::text, $9::uuid,
-             $10::text)`,
+             $10::text, $11::text)`,
     [
       payment.eventId,
       payment.direction,
@@ -156,6 +164,7 @@ export async function insertPayment(db: Database, payment: PaymentRecord): Promi
       payment.unplacedReason ?? null,
       payment.proposedOrderId ?? null,
       payment.reference,
+      payment.source,
     ],
   );
 }

@@ -52,7 +52,7 @@ export const recordPayment = (
 ): Promise<Recorded> =>
   inTransaction(pool, async (db) => {
     const { source, externalId, body } = transaction;
-    const eventId = await insertPaymentEvent(db, { source, externalId, body, authMode: context.authMode }, transaction);
+    const eventId = await insertPaymentEvent(db, { source, externalId, body, authMode: context.authMode });
     if (eventId === undefined) return repeatOf(db, transaction);
     const { twin, doubtful } = twinOf(transaction, await twinCandidates(db, source, transaction));
     if (twin !== undefined) {
@@ -66,6 +66,7 @@ export const recordPayment = (
     const { direction, amountVnd, accountNumber, reference, content, transferredAt } = transaction;
     await insertPayment(db, {
       eventId,
+      source,
       direction,
       amountVnd,
       accountNumber,

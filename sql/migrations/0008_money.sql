@@ -18,10 +18,12 @@ ALTER TABLE payment_events DROP CONSTRAINT payment_events_source_check,
 
 -- The bank's own number of a transfer; several banks repeat theirs.
 ALTER TABLE payments ADD COLUMN reference text NOT NULL DEFAULT '' CHECK (length(reference) <= 100),
+  -- Which of the two told first: that of the event.
+  ADD COLUMN source text NOT NULL DEFAULT 'sepay_webhook' CHECK (source IN ('sepay_webhook', 'sepay_api')),
   DROP CONSTRAINT payments_unplaced_reason_check,
   ADD CONSTRAINT payments_unplaced_reason_check CHECK (unplaced_reason IN ('outgoing', 'wrong_account', 'no_code',
     'unknown_code', 'several_codes', 'already_paid', 'expired', 'cancelled', 'not_positive', 'possible_repeat'));
-CREATE INDEX payments_of_transfer ON payments (transferred_at, account_number, amount_vnd);
+CREATE INDEX payments_of_transfer ON payments (source, account_number, amount_vnd, transferred_at);
 
 -- The second telling of a payment. Of each source a payment has one event at most: two equal transfers stay two.
 CREATE TABLE payment_twins (
