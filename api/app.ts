@@ -10,6 +10,7 @@ import { addCourseRoutes } from './courses.ts';
 import { addFinalizeRoutes } from './finalize/route.ts';
 import { addHealthRoutes } from './health.ts';
 import { makeMetrics } from './metrics.ts';
+import type { OrderNews } from './orders/events.ts';
 import type { OrderDesk } from './orders/order-answer.ts';
 import { addOrderRoutes } from './orders/route.ts';
 import { addPaymentRoutes } from './payments/route.ts';
@@ -28,6 +29,8 @@ export type AppDeps = {
   /** Where SePay's webhooks may come from; undefined: from anywhere. */
   isSepaySender?: SenderCheck | undefined;
   orderTtlMinutes: number;
+  /** Who tells that an order moved. */
+  news: OrderNews;
   ordersPerMinute: number;
   ordersPerEmailPerHour: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
@@ -60,7 +63,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const router = new Router<State>();
   addHealthRoutes(router);
   addCourseRoutes(router, { pool });
-  addOrderRoutes(router, { pool, desk, orderTtlMinutes, limits, metrics });
+  addOrderRoutes(router, { pool, desk, orderTtlMinutes, limits, news: deps.news, metrics });
   addPaymentRoutes(router, {
     pool,
     sepayAuth,

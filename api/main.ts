@@ -3,8 +3,10 @@ import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ConfigError } from '../config/environment.ts';
 import { makePool } from '../sql/pool.ts';
+import { hearOrders } from '../sql/hear-orders.ts';
 import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
+import { makeOrderNews } from './orders/events.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -30,13 +32,17 @@ async function run(config: Config): Promise<void> {
     max: POOL_MAX_CONNECTIONS,
     onError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
-  const app = makeApp({ ...config, pool, log, registry });
+  const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
+    onLost: (error) => log.warn({ err: error }, 'the connection that listens was lost'),
+  });
+  const app = makeApp({ ...config, pool, log, registry, news });
   const server = await listen(app.callback(), config.listen);
   const operations = await listen(makeOperations({ pool, log, registry }).callback(), config.listenForOperations);
   log.info({ url: server.url, operationsUrl: operations.url }, 'listening');
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
+    await news.stop();
     await Promise.all([server.stop(), operations.stop()]);
     // A query that hangs would hold the pool open; the connection ends with the process anyway.
     const giveUp = setTimeout(() => process.exit(0), POOL_END_LIMIT_MS);

@@ -15,6 +15,7 @@ export const PROBLEMS = {
   order_unknown: [404, 'There is no such order'],
   method_not_allowed: [405, 'The method is not allowed here'],
   course_not_orderable: [409, 'The course cannot be ordered'],
+  order_not_cancellable: [409, 'The order is paid, in part at least, and cannot be cancelled'],
   attempt_not_current: [409, 'The attempt is not the current one of its job'],
   replay: [409, 'The webhook id was used for another call'],
   body_too_large: [413, 'The body is too large'],
@@ -24,6 +25,7 @@ export const PROBLEMS = {
   manifest_invalid: [422, 'The manifest is not acceptable'],
   rate_limited: [429, 'Too many requests'],
   internal: [500, 'Something went wrong here'],
+  too_many_listeners: [503, 'Too many listen already'],
   not_ready: [503, 'Not ready'],
   attempt_not_running_yet: [503, 'The attempt is not recorded as running yet'],
 } as const satisfies Record<string, readonly [number, string]>;

@@ -7,10 +7,12 @@ import { beginNextAttempt, beginRunning, recordContainer, type AttemptRow } from
 import { putCourse, type RightsRecord } from '../sql/courses.ts';
 import { registerEngine } from '../sql/engines.ts';
 import { TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
+import { hearOrders } from '../sql/hear-orders.ts';
 import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
+import { makeOrderNews } from './orders/events.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -57,6 +59,7 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   const pool = database.poolFor('lading_api');
   const registry = new Registry();
   const log = pino({ level: 'debug' }, sink);
+  const news = makeOrderNews(() => hearOrders(database.urlFor('lading_api')), { onLost: () => undefined });
   const app = makeApp({
     pool,
     log,
@@ -65,6 +68,7 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     masterKey: MASTER_KEY,
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
     orderTtlMinutes: 60,
+    news,
     ordersPerMinute: 1_000_000,
     ordersPerEmailPerHour: 1_000_000,
     trustedProxies: 0,
@@ -85,6 +89,7 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     logged,
     pool,
     stop: async () => {
+      await news.stop();
       await Promise.all([server.stop(), operations.stop()]);
       await database.drop();
     },

@@ -24,8 +24,10 @@ import { say } from './world.ts';
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const ACCOUNT = '0123456789';
 const PRICE_VND = 499_000;
-/** As many as the API's pool has connections, and as many clients of pgbench. */
-const AT_ONCE = 10;
+/** Connections to Postgres: those of the API's pool, and as many clients of pgbench. */
+const CONNECTIONS = 10;
+/** Webhooks at once. */
+const AT_ONCE = CONNECTIONS;
 const WARM_UP_SECONDS = 2;
 /** Orders of one round: numbers up to this many a client, more than either side gets through. */
 const ORDERS_A_CLIENT = 100_000;
@@ -124,7 +126,7 @@ async function runPgbench(databaseUrl: string, base: number, seconds: number): P
   const url = new URL(databaseUrl);
   const { stdout } = await promisify(execFile)(
     pgbenchPath(),
-    ['--no-vacuum', '--protocol=extended', `--client=${AT_ONCE}`, '--jobs=2', `--time=${seconds}`, '-D', 'i=0']
+    ['--no-vacuum', '--protocol=extended', `--client=${CONNECTIONS}`, '--jobs=2', `--time=${seconds}`, '-D', 'i=0']
       .concat(['-D', `base=${base}`, `--file=${here('webhook.pgbench.sql')}`])
       .concat(['--host', url.hostname, '--port', url.port, '--username', url.username, url.pathname.slice(1)]),
     { env: { PGPASSWORD: url.password, PATH: '/usr/bin:/bin' } },
@@ -219,8 +221,9 @@ export async function benchWebhook(options: { seconds: number; rounds: number })
       per_second: rounded(perSecond.p50, 1),
       p99_ms: rounded(percentile99(ours.flatMap(({ latenciesMs }) => latenciesMs))),
       pgbench_tps: rounded(pgbench.p50, 1),
-      ratio: rounded(perSecond.p50 / pgbench.p50),
-      clients: AT_ONCE,
+      // Of each round, because the machine may be busier in one than in another.
+      ratio: spreadOf(ours.map((one, round) => one.perSecond / (peers[round] ?? Number.NaN))).p50,
+      connections: CONNECTIONS,
       rounds: { ours: ours.map((one) => rounded(one.perSecond, 1)), pgbench: peers.map((one) => rounded(one, 1)) },
     };
   } finally {
