@@ -1,7 +1,6 @@
 import { Router } from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
 import type { Pool } from '../sql/pool.ts';
 import { answerProblems } from './answer-problems.ts';
 import { attemptGate } from './attempt-gate.ts';
@@ -9,7 +8,7 @@ import type { State } from './context.ts';
 import { addCourseRoutes } from './courses.ts';
 import { addFinalizeRoutes } from './finalize/route.ts';
 import { addHealthRoutes } from './health.ts';
-import { makeMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { OrderNews } from './orders/events.ts';
 import type { OrderDesk } from './orders/order-answer.ts';
 import { addOrderRoutes } from './orders/route.ts';
@@ -22,7 +21,7 @@ import { requestLog } from './request-log.ts';
 export type AppDeps = {
   pool: Pool;
   log: Logger;
-  registry: Registry;
+  metrics: Metrics;
   desk: OrderDesk;
   masterKey: Buffer;
   sepayAuth: SepayAuth;
@@ -54,8 +53,7 @@ const securityHeaders: Middleware<State> = (ctx, next) => {
 
 /** The whole HTTP surface, from plain dependencies. */
 export function makeApp(deps: AppDeps): Koa<State> {
-  const { pool, log, registry, desk, masterKey, sepayAuth, orderTtlMinutes } = deps;
-  const metrics = makeMetrics(registry);
+  const { pool, log, metrics, desk, masterKey, sepayAuth, orderTtlMinutes } = deps;
   const limits = {
     address: makeLimit(pool, { name: 'orders-address', requests: deps.ordersPerMinute, perSeconds: MINUTE_SECONDS }),
     email: makeLimit(pool, { name: 'orders-email', requests: deps.ordersPerEmailPerHour, perSeconds: HOUR_SECONDS }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
 import { allowSenders } from './payments/senders.ts';
+import type { SepayApi } from './payments/sepay-list.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
 
 const KEY_MIN_BYTES = 32;
@@ -36,6 +37,10 @@ const schema = z.object({
         });
       return check;
     }),
+  /** SePay's list is read where a token for it is given. */
+  SEPAY_API_TOKEN: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  SEPAY_API_URL: z.url({ protocol: /^https?$/ }).default('https://userapi.sepay.vn'),
+  RECONCILE_SECONDS: z.coerce.number().pipe(z.int().min(1).max(3_600)).default(300),
   BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
   BANK_ACCOUNT_NAME: z.string().min(1).max(100),
@@ -58,6 +63,14 @@ function sepayAuth(secretLines: string | undefined, apiKey: string | undefined):
   return { mode: 'hmac', secrets };
 }
 
+/** A token goes over plain HTTP to this host only. */
+function sepayApi(url: string, token: string | undefined): SepayApi | undefined {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname))
+    throw new ConfigError('SEPAY_API_URL: must be https');
+  return token === undefined ? undefined : { url, token };
+}
+
 /** Throws ConfigError with a line for each variable that is wrong. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>) {
   const raw = readEnvironment(schema, env);
@@ -73,6 +86,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     },
     masterKey: raw.MASTER_KEY,
     sepayAuth: sepayAuth(raw.SEPAY_WEBHOOK_SECRETS, raw.SEPAY_API_KEY),
+    sepayApi: sepayApi(raw.SEPAY_API_URL, raw.SEPAY_API_TOKEN),
+    reconcileSeconds: raw.RECONCILE_SECONDS,
     isSepaySender: raw.SEPAY_SENDERS,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,

@@ -6,6 +6,8 @@ import { makePool } from '../sql/pool.ts';
 import { hearOrders } from '../sql/hear-orders.ts';
 import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
+import { makeMetrics } from './metrics.ts';
+import { startReconciling } from './payments/reconcile.ts';
 import { makeOrderNews } from './orders/events.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
@@ -35,13 +37,19 @@ async function run(config: Config): Promise<void> {
   const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
     onLost: (error) => log.warn({ err: error }, 'the connection that listens was lost'),
   });
-  const app = makeApp({ ...config, pool, log, registry, news });
+  const metrics = makeMetrics(registry);
+  const app = makeApp({ ...config, pool, log, metrics, news });
+  const { sepayApi, reconcileSeconds: periodSeconds } = config;
+  const ownAccountNumber = config.desk.bank.accountNumber;
+  const reconciling =
+    sepayApi && startReconciling({ pool, log, metrics, sepayApi, ownAccountNumber, periodSeconds }, news);
   const server = await listen(app.callback(), config.listen);
   const operations = await listen(makeOperations({ pool, log, registry }).callback(), config.listenForOperations);
   log.info({ url: server.url, operationsUrl: operations.url }, 'listening');
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
+    await reconciling?.stop();
     await news.stop();
     await Promise.all([server.stop(), operations.stop()]);
     // A query that hangs would hold the pool open; the connection ends with the process anyway.

@@ -37,6 +37,17 @@ export function makeMetrics(registry: Registry) {
       labelNames: ['placement'] as const,
       registers,
     }),
+    reconciled: new Counter({
+      name: 'reconciled_transactions_total',
+      help: "Rows of SePay's list: repeat, told_before (by webhook), or the placement of money whose webhook did not come",
+      labelNames: ['placement'] as const,
+      registers,
+    }),
+    reconcileFailures: new Counter({
+      name: 'reconcile_failures_total',
+      help: "SePay's list could not be read",
+      registers,
+    }),
     ordersCreated: new Counter({ name: 'orders_created_total', help: 'Orders written', registers }),
     finalizations: new Counter({
       name: 'finalizations_total',

@@ -12,7 +12,8 @@ import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
-import { makeOrderNews } from './orders/events.ts';
+import { makeMetrics, type Metrics } from './metrics.ts';
+import { makeOrderNews, type OrderNews } from './orders/events.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -38,6 +39,8 @@ export type TestApi = {
   auditor: Pool;
   orchestrator: Pool;
   registry: Registry;
+  metrics: Metrics;
+  news: OrderNews;
   /** Every line the API logged. */
   logged: Record<string, unknown>[];
   pool: Pool;
@@ -59,11 +62,12 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   const pool = database.poolFor('lading_api');
   const registry = new Registry();
   const log = pino({ level: 'debug' }, sink);
+  const metrics = makeMetrics(registry);
   const news = makeOrderNews(() => hearOrders(database.urlFor('lading_api')), { onLost: () => undefined });
   const app = makeApp({
     pool,
     log,
-    registry,
+    metrics,
     desk: { bank: BANK, publicUrl: 'https://api.example', tokenKey: TOKEN_KEY },
     masterKey: MASTER_KEY,
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
@@ -86,6 +90,8 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     auditor: database.poolFor('lading_auditor'),
     orchestrator: database.poolFor('lading_orchestrator'),
     registry,
+    metrics,
+    news,
     logged,
     pool,
     stop: async () => {

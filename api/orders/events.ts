@@ -19,10 +19,15 @@ const UNREAD_MAX_BYTES = 64 * 1024;
 const RETRY_AFTER_SECONDS = 10;
 const ENDED: ReadonlySet<OrderStatus> = new Set(['completed', 'failed', 'cancelled']);
 
+/** No order has this id. */
+const ALL = '*';
+
 type Listener = { moved: () => void; end: () => void };
 export type OrderNews = {
   /** Throws `too_many_listeners`. Answers how to stop listening. */
   listen: (orderId: string, listener: Listener) => Promise<() => void>;
+  /** Hears of every order; ends with the connection. */
+  listenToAll: (listener: Listener) => Promise<void>;
   listeners: () => number;
   stop: () => Promise<void>;
 };
@@ -40,7 +45,7 @@ export function makeOrderNews(
     if (hearing !== lost) return;
     hearing = undefined;
     onLost(error);
-    for (const listeners of byOrder.values()) for (const listener of listeners) listener.end();
+    endAll();
   }
 
   function connect(): Promise<Hearing> {
@@ -49,7 +54,9 @@ export function makeOrderNews(
     hearing = opening;
     opening.then(
       (connected) => {
-        connected.onMoved((orderId) => byOrder.get(orderId)?.forEach((listener) => listener.moved()));
+        connected.onMoved((orderId) => {
+          for (const key of [orderId, ALL]) byOrder.get(key)?.forEach((listener) => listener.moved());
+        });
         void connected.ended.then((error) => error && lose(opening, error));
       },
       () => {
@@ -59,6 +66,15 @@ export function makeOrderNews(
     return opening;
   }
 
+  function endAll(): void {
+    for (const [key, listeners] of byOrder)
+      for (const listener of listeners) {
+        // Streams leave when they have ended.
+        if (key === ALL && listeners.delete(listener)) count -= 1;
+        listener.end();
+      }
+  }
+
   async function closeUnheard(): Promise<void> {
     if (count > 0 || !hearing) return;
     const last = hearing;
@@ -66,30 +82,35 @@ export function makeOrderNews(
     await last.then((connected) => connected.close()).catch(() => undefined);
   }
 
+  async function add(orderId: string, listener: Listener): Promise<() => void> {
+    const listeners = byOrder.get(orderId) ?? new Set();
+    if (count >= listenersMax || listeners.size >= LISTENERS_OF_ORDER_MAX)
+      throw new Problem('too_many_listeners', undefined, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
+    byOrder.set(orderId, listeners.add(listener));
+    count += 1;
+    const leave = (): void => {
+      if (!listeners.delete(listener)) return;
+      count -= 1;
+      if (listeners.size === 0) byOrder.delete(orderId);
+      void closeUnheard();
+    };
+    try {
+      await connect();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return leave;
+  }
+
   return {
-    listen: async (orderId, listener) => {
-      const listeners = byOrder.get(orderId) ?? new Set();
-      if (count >= listenersMax || listeners.size >= LISTENERS_OF_ORDER_MAX)
-        throw new Problem('too_many_listeners', undefined, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
-      byOrder.set(orderId, listeners.add(listener));
-      count += 1;
-      const leave = (): void => {
-        if (!listeners.delete(listener)) return;
-        count -= 1;
-        if (listeners.size === 0) byOrder.delete(orderId);
-        void closeUnheard();
-      };
-      try {
-        await connect();
-      } catch (error) {
-        leave();
-        throw error;
-      }
-      return leave;
+    listen: add,
+    listenToAll: async (listener) => {
+      await add(ALL, listener);
     },
     listeners: () => count,
     stop: async () => {
-      for (const listeners of byOrder.values()) for (const listener of listeners) listener.end();
+      endAll();
       await closeUnheard();
     },
   };

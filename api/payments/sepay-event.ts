@@ -41,6 +41,12 @@ export function parseVietnamTime(text: string): Date | undefined {
   return readBack.startsWith(`${match[1]}T${match[2]}`) ? at : undefined;
 }
 
+/** As SePay's list has it: the same, or with its offset. */
+export function parseListTime(text: string): Date | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\+07:00$/.exec(text);
+  return parseVietnamTime(match ? `${match[1]} ${match[2]}` : text);
+}
+
 export const wholeDong = z
   .union([
     z.int(),
