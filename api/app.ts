@@ -9,6 +9,9 @@ import { addCourseRoutes } from './courses.ts';
 import { addFinalizeRoutes } from './finalize/route.ts';
 import { addHealthRoutes } from './health.ts';
 import type { Metrics } from './metrics.ts';
+import { addOperations } from './operators/operation.ts';
+import { addDocuments } from './operators/openapi.ts';
+import { OPERATIONS } from './operators/operations.ts';
 import type { OrderNews } from './orders/events.ts';
 import type { OrderDesk } from './orders/order-answer.ts';
 import { addOrderRoutes } from './orders/route.ts';
@@ -37,6 +40,7 @@ export type AppDeps = {
 };
 
 const MINUTE_SECONDS = 60;
+const KEY_REQUESTS_PER_MINUTE = 600;
 const HOUR_SECONDS = 3_600;
 
 const SECURITY_HEADERS = {
@@ -69,6 +73,9 @@ export function makeApp(deps: AppDeps): Koa<State> {
     isSender: deps.isSepaySender,
     metrics,
   });
+  const limitKey = makeLimit(pool, { name: 'key', requests: KEY_REQUESTS_PER_MINUTE, perSeconds: MINUTE_SECONDS });
+  addOperations(router, { pool, limitKey }, OPERATIONS);
+  addDocuments(router, OPERATIONS, desk.publicUrl);
   addFinalizeRoutes(router, { pool, masterKey, metrics });
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
