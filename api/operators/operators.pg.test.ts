@@ -130,6 +130,9 @@ describe('operations', () => {
       'attempt running',
     ]);
     expect((await call('/v1/jobs?state=attempting')).body['jobs']).toHaveLength(1);
+    expect((await call('/v1/engines', keys.auditor)).body['engines']).toMatchObject([
+      { name: 'test-engine', slotsUsed: 1 },
+    ]);
     expect(await call('/v1/jobs/LD9999999999')).toMatchObject({ status: 404, body: { code: 'job_unknown' } });
   });
 
@@ -156,6 +159,10 @@ describe('operations', () => {
         after: { ...decision, job: decided.body['job'] },
       },
     ]);
+    expect((await call('/v1/changes?limit=1')).body).toMatchObject({
+      changes: [{ key: { name: 'the operator' }, action: 'inbox assign', subject: item?.id }],
+      nextCursor: expect.any(String) as unknown,
+    });
     await postWebhook(api, 'not a transaction');
     const [event] = (await call('/v1/payments/inbox')).body['items'] as { id: string; raw: string }[];
     expect(event).toMatchObject({ raw: 'not a transaction' });

@@ -39,7 +39,7 @@ CREATE TABLE changes (
 CREATE INDEX changes_of_subject ON changes (subject, id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON changes EXECUTE FUNCTION refuse_change();
 
-GRANT SELECT ON api_keys, changes, audit_events TO lading_api;
+GRANT SELECT ON api_keys, changes, audit_events, engines TO lading_api;
 GRANT SELECT ON changes TO lading_auditor;
 GRANT SELECT (id, prefix, name, role, created_by, created_at, expires_at, last_used_at, replaces) ON api_keys
   TO lading_auditor;
