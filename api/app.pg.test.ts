@@ -76,13 +76,13 @@ describe('log and metrics', () => {
         status: 200,
       }),
     );
-    const said = JSON.stringify(api.logged) + (await (await fetch(`${api.url}/metrics`)).text());
+    const said = JSON.stringify(api.logged) + (await (await fetch(`${api.operationsUrl}/metrics`)).text());
     for (const secret of [token, 'reader@mail.example', 'rubbish-in-a-body']) expect(said).not.toContain(secret);
   });
 
   test('count requests, orders and refusals', async () => {
     await placeTestOrder(api);
-    const text = await (await fetch(`${api.url}/metrics`)).text();
+    const text = await (await fetch(`${api.operationsUrl}/metrics`)).text();
     expect(text).toMatch(/^http_requests_total{route="\/v1\/orders",method="POST",status="201"} [1-9]/m);
     expect(text).toMatch(/^http_requests_total{route="unmatched",method="GET",status="404"} [1-9]/m);
     expect(text).toMatch(/^http_request_duration_seconds_count{route="\/v1\/orders",method="POST"} [1-9]/m);
@@ -103,25 +103,27 @@ describe('without its database', () => {
       await pool.end();
       await Promise.all([stop(), database.drop(), link.cut()]);
     };
-    expect((await fetch(`${lonely.url}/readyz`)).status).toBe(200);
+    expect((await fetch(`${lonely.operationsUrl}/readyz`)).status).toBe(200);
   });
   afterAll(() => lonely.stop());
 
   test('that has gone silent, the process says within three seconds that it is not ready', async () => {
     link.silence();
     const askedAt = Date.now();
-    const response = await fetch(`${lonely.url}/readyz`);
+    const response = await fetch(`${lonely.operationsUrl}/readyz`);
     expect(await response.json()).toMatchObject({ status: 503, code: 'not_ready' });
     expect(Date.now() - askedAt).toBeLessThan(3_000);
   });
 
   test('that is gone, the process is alive and not ready, and tells nobody why', async () => {
     await link.cut();
-    const [alive, ready, courses] = await Promise.all(
-      ['/healthz', '/readyz', '/v1/courses'].map((path) => fetch(`${lonely.url}${path}`)),
-    );
-    expect(alive?.status).toBe(200);
-    expect(await ready?.json()).toMatchObject({ status: 503, code: 'not_ready' });
-    expect(await courses?.json()).toMatchObject({ status: 500, code: 'internal', detail: 'Something went wrong here' });
+    const [alive, ready, courses] = await Promise.all([
+      fetch(`${lonely.url}/healthz`),
+      fetch(`${lonely.operationsUrl}/readyz`),
+      fetch(`${lonely.url}/v1/courses`),
+    ]);
+    expect(alive.status).toBe(200);
+    expect(await ready.json()).toMatchObject({ status: 503, code: 'not_ready' });
+    expect(await courses.json()).toMatchObject({ status: 500, code: 'internal', detail: 'Something went wrong here' });
   });
 });

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
+import { allowSenders } from './payments/senders.ts';
+import type { SepayApi } from './payments/sepay-list.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
 
 const KEY_MIN_BYTES = 32;
@@ -9,6 +11,9 @@ const WEEK_MINUTES = 7 * 24 * 60;
 const schema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port(),
+  /** Where /readyz and /metrics are asked: not for customers. */
+  OPERATIONS_HOST: z.string().min(1).default('127.0.0.1'),
+  OPERATIONS_PORT: port().default(9_464),
   /** How customers reach this API; base of the links in its answers. */
   PUBLIC_URL: z.url({ protocol: /^https?$/ }),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -18,12 +23,31 @@ const schema = z.object({
   SEPAY_WEBHOOK_SECRETS: z.string().optional(),
   /** API key mode, instead. */
   SEPAY_API_KEY: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  /** Addresses and networks SePay's webhooks may come from, separated by commas; empty: any. */
+  SEPAY_SENDERS: z
+    .string()
+    .optional()
+    .transform((list, context) => {
+      const senders = list?.split(',').flatMap((entry) => entry.trim() || []) ?? [];
+      const check = senders.length === 0 ? undefined : allowSenders(senders);
+      if (senders.length > 0 && !check)
+        context.addIssue({
+          code: 'custom',
+          message: 'needs addresses such as 192.0.2.7 or networks such as 192.0.2.0/24',
+        });
+      return check;
+    }),
+  /** SePay's list is read where a token for it is given. */
+  SEPAY_API_TOKEN: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  SEPAY_API_URL: z.url({ protocol: /^https?$/ }).default('https://userapi.sepay.vn'),
+  RECONCILE_SECONDS: z.coerce.number().pipe(z.int().min(1).max(3_600)).default(300),
   BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
   BANK_ACCOUNT_NAME: z.string().min(1).max(100),
   ORDER_TTL_MINUTES: z.coerce.number().pipe(z.int().min(1).max(WEEK_MINUTES)).default(60),
   /** Orders a minute from one address. */
   ORDERS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(30),
+  ORDERS_PER_EMAIL_PER_HOUR: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(20),
   /** How many reverse proxies of ours stand in front; their X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.coerce.number().pipe(z.int().min(0).max(5)).default(0),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -39,11 +63,20 @@ function sepayAuth(secretLines: string | undefined, apiKey: string | undefined):
   return { mode: 'hmac', secrets };
 }
 
+/** A token goes over plain HTTP to this host only. */
+function sepayApi(url: string, token: string | undefined): SepayApi | undefined {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname))
+    throw new ConfigError('SEPAY_API_URL: must be https');
+  return token === undefined ? undefined : { url, token };
+}
+
 /** Throws ConfigError with a line for each variable that is wrong. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>) {
   const raw = readEnvironment(schema, env);
   return {
     listen: { host: raw.HOST, port: raw.PORT },
+    listenForOperations: { host: raw.OPERATIONS_HOST, port: raw.OPERATIONS_PORT },
     databaseUrl: raw.DATABASE_URL,
     logLevel: raw.LOG_LEVEL,
     desk: {
@@ -53,8 +86,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     },
     masterKey: raw.MASTER_KEY,
     sepayAuth: sepayAuth(raw.SEPAY_WEBHOOK_SECRETS, raw.SEPAY_API_KEY),
+    sepayApi: sepayApi(raw.SEPAY_API_URL, raw.SEPAY_API_TOKEN),
+    reconcileSeconds: raw.RECONCILE_SECONDS,
+    isSepaySender: raw.SEPAY_SENDERS,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,
+    ordersPerEmailPerHour: raw.ORDERS_PER_EMAIL_PER_HOUR,
     trustedProxies: raw.TRUSTED_PROXIES,
   };
 }

@@ -25,6 +25,7 @@ beforeAll(async () => {
   };
   env = {
     PORT: '0',
+    OPERATIONS_PORT: '0',
     PUBLIC_URL: 'https://api.example',
     DATABASE_URL_FILE: secret('database-url', database.urlFor('lading_api')),
     ORDER_TOKEN_KEY_FILE: secret('order-token-key', KEY),
@@ -52,18 +53,28 @@ async function ended(child: ChildProcess): Promise<{ code: unknown; lines: Line[
 }
 
 /** Runs the API until it listens. Its end, with every line it said, is `end`. */
-async function listening(): Promise<{ url: URL; stop: () => void; end: Promise<{ code: unknown; lines: Line[] }> }> {
+async function listening(): Promise<{
+  url: URL;
+  operationsUrl: URL;
+  stop: () => void;
+  end: Promise<{ code: unknown; lines: Line[] }>;
+}> {
   const child = start();
   const end = ended(child);
-  const url = await new Promise<string>((resolve, reject) => {
+  const [url, operationsUrl] = await new Promise<string[]>((resolve, reject) => {
     if (child.stdout)
       createInterface(child.stdout).on('line', (line) => {
-        const { msg, url: said } = JSON.parse(line) as Line;
-        if (msg === 'listening') resolve(String(said));
+        const { msg, url: said, operationsUrl: other } = JSON.parse(line) as Line;
+        if (msg === 'listening') resolve([String(said), String(other)]);
       });
     child.once('exit', (code) => reject(new Error(`ended with ${code} before it listened`)));
   });
-  return { url: new URL(url), stop: () => child.kill('SIGTERM'), end };
+  return {
+    url: new URL(url ?? ''),
+    operationsUrl: new URL(operationsUrl ?? ''),
+    stop: () => child.kill('SIGTERM'),
+    end,
+  };
 }
 
 describe('--check', () => {
@@ -80,8 +91,10 @@ describe('--check', () => {
 
 describe('SIGTERM', () => {
   test('ends an idle process with 0, connections kept alive or not', async () => {
-    const { url, stop, end } = await listening();
-    expect((await fetch(new URL('/readyz', url))).status).toBe(200);
+    const { url, operationsUrl, stop, end } = await listening();
+    expect((await fetch(new URL('/readyz', operationsUrl))).status).toBe(200);
+    expect((await fetch(new URL('/readyz', url))).status).toBe(404);
+    expect((await fetch(new URL('/healthz', url))).status).toBe(200);
     stop();
     expect((await end).code).toBe(0);
   });

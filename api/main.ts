@@ -3,8 +3,13 @@ import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ConfigError } from '../config/environment.ts';
 import { makePool } from '../sql/pool.ts';
+import { hearOrders } from '../sql/hear-orders.ts';
 import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
+import { makeMetrics } from './metrics.ts';
+import { startReconciling } from './payments/reconcile.ts';
+import { makeOrderNews } from './orders/events.ts';
+import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
 const POOL_MAX_CONNECTIONS = 10;
@@ -29,13 +34,24 @@ async function run(config: Config): Promise<void> {
     max: POOL_MAX_CONNECTIONS,
     onError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
-  const app = makeApp({ ...config, pool, log, registry });
+  const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
+    onLost: (error) => log.warn({ err: error }, 'the connection that listens was lost'),
+  });
+  const metrics = makeMetrics(registry);
+  const app = makeApp({ ...config, pool, log, metrics, news });
+  const { sepayApi, reconcileSeconds: periodSeconds } = config;
+  const ownAccountNumber = config.desk.bank.accountNumber;
+  const reconciling =
+    sepayApi && startReconciling({ pool, log, metrics, sepayApi, ownAccountNumber, periodSeconds }, news);
   const server = await listen(app.callback(), config.listen);
-  log.info({ url: server.url }, 'listening');
+  const operations = await listen(makeOperations({ pool, log, registry }).callback(), config.listenForOperations);
+  log.info({ url: server.url, operationsUrl: operations.url }, 'listening');
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
-    await server.stop();
+    await reconciling?.stop();
+    await news.stop();
+    await Promise.all([server.stop(), operations.stop()]);
     // A query that hangs would hold the pool open; the connection ends with the process anyway.
     const giveUp = setTimeout(() => process.exit(0), POOL_END_LIMIT_MS);
     await pool.end();

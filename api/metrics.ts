@@ -21,14 +21,31 @@ export function makeMetrics(registry: Registry) {
     }),
     webhookRejections: new Counter({
       name: 'webhook_rejections_total',
-      help: 'SePay webhooks that were refused; "malformed" and "not_json" were authentic and need an operator',
+      help: 'SePay webhooks that were refused',
       labelNames: ['reason'] as const,
+      registers,
+    }),
+    notUnderstood: new Counter({
+      name: 'webhooks_not_understood_total',
+      help: 'Authentic SePay webhooks that were kept for an operator because they are no transaction, or reuse an id',
+      labelNames: ['problem'] as const,
       registers,
     }),
     payments: new Counter({
       name: 'payments_total',
       help: 'Bank transactions received: repeat, applied (underpaid), paid, or the reason why they could not be placed',
       labelNames: ['placement'] as const,
+      registers,
+    }),
+    reconciled: new Counter({
+      name: 'reconciled_transactions_total',
+      help: "Rows of SePay's list: repeat, told_before (by webhook), or the placement of money whose webhook did not come",
+      labelNames: ['placement'] as const,
+      registers,
+    }),
+    reconcileFailures: new Counter({
+      name: 'reconcile_failures_total',
+      help: "SePay's list could not be read",
       registers,
     }),
     ordersCreated: new Counter({ name: 'orders_created_total', help: 'Orders written', registers }),

@@ -1,8 +1,12 @@
 import { isIPv6 } from 'node:net';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Pool } from '../sql/pool.ts';
+import { forgetExpiredLimits } from '../sql/rate-limits.ts';
 import { Problem } from './problem.ts';
 
 const IPV6_NETWORK_GROUPS = 4;
+/** After so many requests one of them also removes what has expired; a timer would ask Postgres when nobody calls. */
+const CLEARED_EVERY_REQUESTS = 1_000;
 
 /** Who is counted as one caller: an IPv4 address, or the /64 network of an IPv6 address. */
 export function callerOf(address: string): string {
@@ -16,15 +20,37 @@ export function callerOf(address: string): string {
   return [...before, ...zeros, ...after].slice(0, IPV6_NETWORK_GROUPS).join(':');
 }
 
-/** Counts one request of `address`. Throws `rate_limited` with Retry-After when there were too many. */
-export type AddressLimit = (address: string) => Promise<void>;
+/** Counts one request of `whom`. Throws `rate_limited` with Retry-After when there were too many. */
+export type Limit = (whom: string) => Promise<void>;
 
-/** Kept in this process's memory: with several API processes a caller gets the limit of each. */
-export function makeAddressLimit(limit: { requests: number; perSeconds: number }): AddressLimit {
-  const limiter = new RateLimiterMemory({ points: limit.requests, duration: limit.perSeconds });
-  return async (address) => {
+/**
+ * A limit that all API processes of a database keep together. Who is over it is remembered here until he may come
+ * again, so that a flood does not reach Postgres; while Postgres is away each process counts for itself.
+ */
+export function makeLimit(
+  pool: Pool,
+  limit: { name: string; requests: number; perSeconds: number; clearedEvery?: number },
+): Limit {
+  const { name: keyPrefix, requests: points, perSeconds: duration, clearedEvery = CLEARED_EVERY_REQUESTS } = limit;
+  const limiter = new RateLimiterPostgres({
+    storeClient: pool,
+    storeType: 'pool',
+    tableName: 'rate_limits',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix,
+    points,
+    duration,
+    inMemoryBlockOnConsumed: points + 1,
+    insuranceLimiter: new RateLimiterMemory({ keyPrefix, points, duration }),
+  });
+  let counted = 0;
+  return async (whom) => {
+    counted += 1;
+    // Not worth an answer: what stays is removed the next time.
+    if (counted % clearedEvery === 0) await forgetExpiredLimits(pool, Date.now()).catch(() => undefined);
     try {
-      await limiter.consume(callerOf(address));
+      await limiter.consume(whom);
     } catch (rejected) {
       if (!(rejected instanceof RateLimiterRes)) throw rejected;
       const seconds = Math.max(1, Math.ceil(rejected.msBeforeNext / 1_000));

@@ -5,7 +5,7 @@ import type { State } from './context.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Asked every few seconds by machines; their lines would bury the others. */
-const PROBED_ROUTES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
+const PROBED_ROUTES: ReadonlySet<string> = new Set(['/healthz']);
 
 /** The pattern a request matched. The path itself is never shown: it may carry a status token. */
 function routeOf(ctx: ParameterizedContext<State>): string {

@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-const HEADERS_LIMIT_MS = 10_000;
-const REQUEST_LIMIT_MS = 15_000;
+/** How long a client may take to send a request, and how often that is looked at. */
+const SLOWNESS = { headersLimitMs: 10_000, requestLimitMs: 15_000, checkedEveryMs: 2_000 };
 /** Longer than the idle limit usual in reverse proxies (60 s), so that the proxy closes first. */
 const KEEP_ALIVE_MS = 65_000;
-const LIMITS_CHECKED_EVERY_MS = 2_000;
 const HEADER_MAX_BYTES = 16 * 1024;
 const HEADERS_MAX = 64;
 const CONNECTIONS_MAX = 2_000;
@@ -20,13 +19,17 @@ export type Server = {
 };
 
 /** Port 0: any free one. Rejects when the address cannot be had. */
-export async function listen(handler: RequestListener, at: { host: string; port: number }): Promise<Server> {
+export async function listen(
+  handler: RequestListener,
+  at: { host: string; port: number },
+  slowness = SLOWNESS,
+): Promise<Server> {
   const server = createServer(
     {
-      headersTimeout: HEADERS_LIMIT_MS,
-      requestTimeout: REQUEST_LIMIT_MS,
+      headersTimeout: slowness.headersLimitMs,
+      requestTimeout: slowness.requestLimitMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: LIMITS_CHECKED_EVERY_MS,
+      connectionsCheckingInterval: slowness.checkedEveryMs,
       maxHeaderSize: HEADER_MAX_BYTES,
     },
     handler,

@@ -7,10 +7,14 @@ import { beginNextAttempt, beginRunning, recordContainer, type AttemptRow } from
 import { putCourse, type RightsRecord } from '../sql/courses.ts';
 import { registerEngine } from '../sql/engines.ts';
 import { TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
+import { hearOrders } from '../sql/hear-orders.ts';
 import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
+import { makeMetrics, type Metrics } from './metrics.ts';
+import { makeOrderNews, type OrderNews } from './orders/events.ts';
+import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
 export const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING TEST' };
@@ -29,11 +33,14 @@ const OPEN_RIGHTS: RightsRecord = { kind: 'open', evidence: 'https://licence.exa
 
 export type TestApi = {
   url: string;
+  operationsUrl: string;
   database: TestDatabase;
   /** Reads everything, for looking at what was written. */
   auditor: Pool;
   orchestrator: Pool;
   registry: Registry;
+  metrics: Metrics;
+  news: OrderNews;
   /** Every line the API logged. */
   logged: Record<string, unknown>[];
   pool: Pool;
@@ -54,35 +61,56 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   });
   const pool = database.poolFor('lading_api');
   const registry = new Registry();
+  const log = pino({ level: 'debug' }, sink);
+  const metrics = makeMetrics(registry);
+  const news = makeOrderNews(() => hearOrders(database.urlFor('lading_api')), { onLost: () => undefined });
   const app = makeApp({
     pool,
-    log: pino({ level: 'debug' }, sink),
-    registry,
+    log,
+    metrics,
     desk: { bank: BANK, publicUrl: 'https://api.example', tokenKey: TOKEN_KEY },
     masterKey: MASTER_KEY,
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
     orderTtlMinutes: 60,
-    ordersPerMinute: 10_000,
+    news,
+    ordersPerMinute: 1_000_000,
+    ordersPerEmailPerHour: 1_000_000,
     trustedProxies: 0,
     ...changes,
   });
   const server = await listen(app.callback(), { host: '127.0.0.1', port: 0 });
+  const operations = await listen(makeOperations({ pool: changes.pool ?? pool, log, registry }).callback(), {
+    host: '127.0.0.1',
+    port: 0,
+  });
   return {
     url: server.url,
+    operationsUrl: operations.url,
     database,
     auditor: database.poolFor('lading_auditor'),
     orchestrator: database.poolFor('lading_orchestrator'),
     registry,
+    metrics,
+    news,
     logged,
     pool,
     stop: async () => {
-      await server.stop();
+      await news.stop();
+      await Promise.all([server.stop(), operations.stop()]);
       await database.drop();
     },
   };
 }
 
-const WRITTEN = ['orders', 'payment_events', 'payments', 'jobs', 'files', 'signed_calls_seen'] as const;
+const WRITTEN = [
+  'orders',
+  'payment_events',
+  'payments',
+  'events_not_understood',
+  'jobs',
+  'files',
+  'signed_calls_seen',
+] as const;
 
 /** How many rows the API has written, table by table; and how many tasks wait. */
 export async function countRows(api: TestApi): Promise<Record<string, number>> {

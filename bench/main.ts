@@ -4,6 +4,7 @@ import { benchBurst } from './burst.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchIdle } from './idle.ts';
 import { keepResult, surroundings } from './results.ts';
+import { benchWebhook } from './webhook.ts';
 import { say } from './world.ts';
 
 const dockerHost = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
@@ -46,6 +47,16 @@ program
   .option('--json', 'the result on one line', false)
   .action((options: { orders: number; json: boolean }) =>
     report('burst', options.json, () => benchBurst({ orders: options.orders, dockerHost })),
+  );
+
+program
+  .command('webhook')
+  .description('webhooks answered durably a second, against pgbench with the same statements')
+  .option('--seconds <n>', 'how long each side is measured in a round', count, 8)
+  .option('--rounds <n>', 'rounds of both sides', count, 3)
+  .option('--json', 'the result on one line', false)
+  .action((options: { seconds: number; rounds: number; json: boolean }) =>
+    report('webhook', options.json, () => benchWebhook(options)),
   );
 
 await program.parseAsync();

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The operators' and auditors' command line: `node cli/main.ts --help`. */
 import { once } from 'node:events';
 import { userInfo } from 'node:os';

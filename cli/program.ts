@@ -1,5 +1,6 @@
 /** The commands and their options; main.ts runs them. */
 import { Command, InvalidArgumentError } from 'commander';
+import { KEY_ROLES, type KeyRole } from '../sql/api-keys.ts';
 import type { Reading } from '../sql/logs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { putCourses, showCourses } from './courses.ts';
@@ -8,7 +9,8 @@ import { allRedriven, cancel, redriveAll, showRedriven } from './interventions.t
 import { showDeadLetters, showJob, showJobs } from './jobs.ts';
 import { showLogReads, showLogs } from './logs.ts';
 import { explainOutcomes } from './outcomes.ts';
-import { showUnplaced } from './payments.ts';
+import { createApiKey, revokeApiKey, rotateApiKey, showKeys } from './keys.ts';
+import { showInbox, showLedger, showUnplaced } from './payments.ts';
 import { proveLogs, showProofs } from './verify-logs.ts';
 
 /** What a command says: at once, or bit by bit. */
@@ -26,6 +28,22 @@ export type Terminal = {
 function attemptNumber(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('is a number from 1');
   return Number(text);
+}
+
+const MAX_KEY_DAYS = 400;
+const MAX_OVERLAP_HOURS = 24 * 30;
+const wholeNumber =
+  (max: number) =>
+  (text: string): number => {
+    if (!/^[1-9]\d{0,5}$/.test(text) || Number(text) > max)
+      throw new InvalidArgumentError(`is a number from 1 to ${max}`);
+    return Number(text);
+  };
+
+function keyRole(text: string): KeyRole {
+  const role = KEY_ROLES.find((one) => one === text);
+  if (role === undefined) throw new InvalidArgumentError(`is one of ${KEY_ROLES.join(', ')}`);
+  return role;
 }
 
 const JOB: [string, string] = ['<job>', "a job's id or its order's code"];
@@ -147,6 +165,42 @@ function addLogs(program: Command, { answer, catchInterrupt, fail }: Terminal): 
     .action((job: string, options: Shown) => answer((pool) => showLogReads(pool, job, options.json ?? false)));
 }
 
+function addKeys(program: Command, { answer, fail }: Terminal): void {
+  const keys = program.command('keys').description("keys of the operators' API (as lading_owner)");
+  keys
+    .command('create <name>')
+    .description('make a key; it is shown once')
+    .requiredOption('--role <role>', 'operator, auditor or shop', keyRole)
+    .option('--days <n>', 'how long it opens', wholeNumber(MAX_KEY_DAYS), 90)
+    .option('--json')
+    .action((name: string, options: Shown & { role: KeyRole; days: number }) =>
+      answer((pool, person) => createApiKey(pool, { ...options, name, createdBy: person }, options.json ?? false)),
+    );
+  keys
+    .command('rotate <prefix>')
+    .description('make a key in place of another, which opens a while longer')
+    .option('--days <n>', 'how long the new one opens', wholeNumber(MAX_KEY_DAYS), 90)
+    .option('--overlap-hours <n>', 'how long the old one opens', wholeNumber(MAX_OVERLAP_HOURS), 24)
+    .option('--json')
+    .action((prefix: string, options: Shown & { days: number; overlapHours: number }) =>
+      answer((pool, person) => rotateApiKey(pool, prefix, { ...options, createdBy: person }, options.json ?? false)),
+    );
+  keys
+    .command('revoke <prefix>')
+    .description('end a key now')
+    .action((prefix: string) =>
+      answer(async (pool) => {
+        const revoked = await revokeApiKey(pool, prefix);
+        if (!revoked) fail();
+        return revoked ? 'revoked\n' : 'no such key is valid\n';
+      }),
+    );
+  keys
+    .command('list')
+    .option('--json')
+    .action((options: Shown) => answer((pool) => showKeys(pool, options.json ?? false)));
+}
+
 export function makeProgram(terminal: Terminal): Command {
   const program = new Command('lading')
     .description(
@@ -173,12 +227,22 @@ export function makeProgram(terminal: Terminal): Command {
     .option('--json')
     .action((options: Shown) => answer((pool) => showEngines(pool, options.json ?? false)));
 
-  program
-    .command('payments')
-    .description('money')
+  const payments = program.command('payments').description('money');
+  payments
     .command('unplaced')
     .description('transfers that wait for an operator')
     .option('--json')
     .action((options: Shown) => answer((pool) => showUnplaced(pool, options.json ?? false)));
+  payments
+    .command('inbox')
+    .description('all that waits for a decision: unplaced money, and events that were not understood')
+    .option('--json')
+    .action((options: Shown) => answer((pool) => showInbox(pool, options.json ?? false)));
+  payments
+    .command('ledger')
+    .description('how much money stands where; together it is the feed of the bank')
+    .option('--json')
+    .action((options: Shown) => answer((pool) => showLedger(pool, options.json ?? false)));
+  addKeys(program, terminal);
   return program;
 }

@@ -203,6 +203,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const startApi = (): Promise<Started> =>
       start('api', 'api/main.ts', {
         PORT: String(apiPort),
+        OPERATIONS_PORT: '0',
         PUBLIC_URL: apiUrl,
         DATABASE_URL_FILE: apiDatabaseUrl,
         ORDER_TOKEN_KEY_FILE: orderTokenKey,
@@ -211,7 +212,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         BANK_BIN: BANK.bin,
         BANK_ACCOUNT_NUMBER: BANK.accountNumber,
         BANK_ACCOUNT_NAME: BANK.accountName,
-        ORDERS_PER_MINUTE: '1000',
+        ORDERS_PER_MINUTE: '100000',
+        ORDERS_PER_EMAIL_PER_HOUR: '100000',
         ...options.env?.api,
       });
     await startApi();

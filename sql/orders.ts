@@ -1,4 +1,4 @@
-import { maybeOne, type Database } from './pool.ts';
+import { inTransaction, maybeOne, type Database, type Pool } from './pool.ts';
 
 export const ORDER_STATUSES = [
   'pending',
@@ -99,3 +99,21 @@ export const viewOrder = (db: Database, orderId: string): Promise<OrderView | un
      WHERE o.id = $1::uuid`,
     [orderId],
   );
+
+/**
+ * Cancels an order nothing was paid for. The lock comes first: money that comes in at the same moment is either seen
+ * here or finds the order cancelled. A repeat answers the same.
+ */
+export const cancelOrder = (pool: Pool, orderId: string): Promise<'cancelled' | 'too_late'> =>
+  inTransaction(pool, async (db) => {
+    await db.query('SELECT FROM orders WHERE id = $1::uuid FOR UPDATE', [orderId]);
+    const cancelled = await maybeOne(
+      db,
+      `UPDATE orders SET cancelled_at = coalesce(cancelled_at, now())
+       WHERE id = $1::uuid AND NOT EXISTS (SELECT FROM payments p WHERE p.order_id = orders.id)
+         AND NOT EXISTS (SELECT FROM jobs j WHERE j.order_id = orders.id)
+       RETURNING id`,
+      [orderId],
+    );
+    return cancelled ? 'cancelled' : 'too_late';
+  });

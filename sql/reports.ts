@@ -144,6 +144,7 @@ export async function listUnplacedPayments(db: Database, limit: number): Promise
             p.content, p.transferred_at, o.code AS proposed_order_code
      FROM payments p JOIN payment_events e ON e.id = p.event_id LEFT JOIN orders o ON o.id = p.proposed_order_id
      WHERE p.unplaced_reason IS NOT NULL AND p.direction = 'in'
+       AND NOT EXISTS (SELECT FROM inbox_decisions d WHERE d.payment_event_id = p.event_id)
      ORDER BY p.recorded_at DESC, p.event_id LIMIT $1::int`,
     [limit],
   );

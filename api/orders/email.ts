@@ -3,7 +3,9 @@ const LOCAL_MAX_CHARS = 64;
 const CONTROL = /\p{Cc}/u;
 const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
-const ADDRESS = new RegExp(`^(${ATOM}(?:\\.${ATOM})*)@((?:${LABEL}\\.)+${LABEL})$`);
+/** A top-level domain is letters, or the ASCII form of others: never a number, which would be part of an address. */
+const TOP_LABEL = '(?:[a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])';
+const ADDRESS = new RegExp(`^(${ATOM}(?:\\.${ATOM})*)@((?:${LABEL}\\.)+${TOP_LABEL})$`);
 
 /**
  * The address as it is stored: trimmed, NFC, the domain in lower case. Undefined for what is no plain ASCII address;

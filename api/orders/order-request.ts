@@ -20,6 +20,8 @@ const schema = z.strictObject({
 export type OrderRequest = {
   courseId: string;
   email: string;
+  /** Whoever it is, without saying so: all spellings of the address that one mailbox may have. */
+  emailDigest: string;
   /** SHA-256 of what was asked for, after normalising: the same wish spelled otherwise is the same request. */
   digest: Buffer;
 };
@@ -31,7 +33,8 @@ export function parseOrderRequest(body: unknown): OrderRequest {
   const parsed = schema.safeParse(body);
   if (!parsed.success) throw new Problem('request_invalid', undefined, { errors: fieldErrors(parsed.error.issues) });
   const { courseId, email } = parsed.data;
-  return { courseId, email, digest: sha256(JSON.stringify([courseId, email])) };
+  const emailDigest = sha256(email.toLowerCase()).toString('base64url');
+  return { courseId, email, emailDigest, digest: sha256(JSON.stringify([courseId, email])) };
 }
 
 /** The digest of an Idempotency-Key header. Throws `idempotency_key_invalid`. */

@@ -197,3 +197,21 @@ test('too many orders from one address are refused, and told when to come back',
     await strict.stop();
   }
 });
+
+test('too many orders for one e-mail address are refused, however it is spelled, and others are not', async () => {
+  const strict = await startTestApi({ ordersPerEmailPerHour: 2 });
+  try {
+    const order = (email: string): Promise<Response> => postOrder(strict, { courseId: COURSE.id, email });
+    for (const email of ['reader@mail.example', 'READER@mail.example']) expect((await order(email)).status).toBe(201);
+    const refused = await order(' reader@Mail.example');
+    expect(await refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(60);
+    expect((await order('another@mail.example')).status).toBe(201);
+    const { rows } = await strict.database
+      .poolFor('lading_owner')
+      .query<{ key: string }>('SELECT key FROM rate_limits');
+    expect(JSON.stringify(rows)).not.toContain('mail.example');
+  } finally {
+    await strict.stop();
+  }
+});

@@ -19,7 +19,9 @@ const EVENT = {
 describe('parseSepayEvent', () => {
   test('reads the documented event', () => {
     expect(parseSepayEvent(EVENT).transaction).toEqual({
+      source: 'sepay_webhook',
       externalId: '92704',
+      reference: 'FT26001000001',
       direction: 'in',
       amountVnd: 499_000,
       accountNumber: '0123456789',

@@ -1,31 +1,32 @@
 /** A SePay webhook as a bank transaction: https://developer.sepay.vn/en/sepay-webhooks/tich-hop-webhook */
 import { z } from 'zod';
+import type { EventSource, Transfer } from '../../sql/payments.ts';
 
-export type BankTransaction = {
+export type BankTransaction = Transfer & {
+  source: EventSource;
   /** SePay's id of the transaction; the same in every repeat. */
   externalId: string;
-  direction: 'in' | 'out';
-  amountVnd: number;
-  accountNumber: string;
   /** A virtual account of `accountNumber`, where the transfer went to one. */
   subAccount: string;
   /** The text of the transfer, as the bank delivers it. */
   content: string;
   /** The code SePay believes to have found. A hint: a wrong setting there truncates it. */
   code: string;
-  transferredAt: Date;
   /** The whole event as JSON that Postgres can hold. */
   body: string;
 };
 
 const VIETNAM_OFFSET_MS = 7 * 3_600_000;
 const ACCOUNT_MAX_CHARS = 64;
+const REFERENCE_MAX_CHARS = 100;
+/** A billion times a thousand: no transfer comes near, and nine thousand of them can be added up below 2^53. */
+export const AMOUNT_MAX_VND = 1e12;
 
 /** Postgres text holds neither NUL nor half of a surrogate pair; money must not be lost over either. */
 const storableText = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
 
 /** The same for JSON.stringify's output, where these two appear as escapes only. */
-const storableJson = (value: unknown): string =>
+export const storableJson = (value: unknown): string =>
   JSON.stringify(value).replaceAll(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
     escape === '\\u0000' || escape.startsWith('\\ud') ? '\uFFFD' : escape,
   );
@@ -40,14 +41,22 @@ export function parseVietnamTime(text: string): Date | undefined {
   return readBack.startsWith(`${match[1]}T${match[2]}`) ? at : undefined;
 }
 
-const wholeDong = z.union([
-  z.int().min(0),
-  z
-    .string()
-    .trim()
-    .regex(/^\d{1,15}(\.0+)?$/)
-    .transform(Number),
-]);
+/** As SePay's list has it: the same, or with its offset. */
+export function parseListTime(text: string): Date | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\+07:00$/.exec(text);
+  return parseVietnamTime(match ? `${match[1]} ${match[2]}` : text);
+}
+
+export const wholeDong = z
+  .union([
+    z.int(),
+    z
+      .string()
+      .trim()
+      .regex(/^\d{1,15}(\.0+)?$/)
+      .transform(Number),
+  ])
+  .pipe(z.int().min(0).max(AMOUNT_MAX_VND));
 const digits = z.union([
   z.int().min(0),
   z
@@ -55,14 +64,24 @@ const digits = z.union([
     .trim()
     .regex(/^\d{1,19}$/),
 ]);
-const text = z
+export const text = z
   .string()
   .nullish()
   .transform((value) => storableText(value ?? ''));
-const account = z
+export const account = z
   .union([z.string(), z.int().min(0)])
   .transform((value) => storableText(String(value)).replaceAll(/\s/g, ''))
   .pipe(z.string().max(ACCOUNT_MAX_CHARS));
+
+/** The bank's number, cut: it only serves to tell transfers apart. */
+export const reference = z
+  .union([z.string(), z.int()])
+  .nullish()
+  .transform((value) =>
+    storableText(String(value ?? ''))
+      .trim()
+      .slice(0, REFERENCE_MAX_CHARS),
+  );
 
 const schema = z.object({
   id: digits.transform((id) => BigInt(id).toString()),
@@ -77,6 +96,7 @@ const schema = z.object({
   content: text,
   transferType: z.enum(['in', 'out']),
   transferAmount: wholeDong,
+  referenceCode: reference,
 });
 
 /** Undefined, with the names of the wrong fields, for JSON that is no transaction. Unknown fields are kept in `body`. */
@@ -88,7 +108,9 @@ export function parseSepayEvent(
   const { id, transactionDate, accountNumber, subAccount, code, content, transferType, transferAmount } = parsed.data;
   return {
     transaction: {
+      source: 'sepay_webhook',
       externalId: id,
+      reference: parsed.data.referenceCode,
       direction: transferType,
       amountVnd: transferAmount,
       accountNumber,

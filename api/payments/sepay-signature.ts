@@ -28,21 +28,26 @@ export type SepayRejection =
 
 const WINDOW_SECONDS = 300;
 
+function hmacHeaders(headers: SepayHeaders, nowSeconds: number): { given: Buffer; at: string } | SepayRejection {
+  const hex = /^sha256=([0-9a-f]{64})$/i.exec(headers.signature ?? '')?.[1];
+  if (hex === undefined || headers.timestamp === undefined) return 'signature_missing';
+  if (!/^\d{1,12}$/.test(headers.timestamp)) return 'timestamp_malformed';
+  if (Math.abs(nowSeconds - Number(headers.timestamp)) > WINDOW_SECONDS) return 'timestamp_out_of_window';
+  return { given: Buffer.from(hex, 'hex'), at: headers.timestamp };
+}
+
 function checkHmac(
   secrets: readonly string[],
   headers: SepayHeaders,
   raw: Buffer,
   nowSeconds: number,
 ): SepayRejection | undefined {
-  const hex = /^sha256=([0-9a-f]{64})$/i.exec(headers.signature ?? '')?.[1];
-  if (hex === undefined || headers.timestamp === undefined) return 'signature_missing';
-  if (!/^\d{1,12}$/.test(headers.timestamp)) return 'timestamp_malformed';
-  const given = Buffer.from(hex, 'hex');
+  const signed = hmacHeaders(headers, nowSeconds);
+  if (typeof signed === 'string') return signed;
   const fits = secrets.map((secret) =>
-    timingSafeEqual(createHmac('sha256', secret).update(`${headers.timestamp}.`).update(raw).digest(), given),
+    timingSafeEqual(createHmac('sha256', secret).update(`${signed.at}.`).update(raw).digest(), signed.given),
   );
-  if (!fits.includes(true)) return 'signature_wrong';
-  return Math.abs(nowSeconds - Number(headers.timestamp)) > WINDOW_SECONDS ? 'timestamp_out_of_window' : undefined;
+  return fits.includes(true) ? undefined : 'signature_wrong';
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -64,3 +69,14 @@ export const rejectionOf = (
   auth.mode === 'hmac'
     ? checkHmac(auth.secrets, headers, raw, nowSeconds)
     : checkApiKey(auth.key, headers.authorization);
+
+/** What the headers alone give away, before a body is read. Undefined: the body decides. */
+export function implausibleHeaders(
+  auth: SepayAuth,
+  headers: SepayHeaders,
+  nowSeconds: number,
+): SepayRejection | undefined {
+  if (auth.mode === 'apikey') return checkApiKey(auth.key, headers.authorization);
+  const signed = hmacHeaders(headers, nowSeconds);
+  return typeof signed === 'string' ? signed : undefined;
+}

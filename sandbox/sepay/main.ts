@@ -13,6 +13,7 @@ const schema = z
     SANDBOX_WEBHOOK_AUTH: z.enum(['hmac', 'apikey', 'none']).default('hmac'),
     SANDBOX_WEBHOOK_SECRET: z.string().min(1).optional(),
     SANDBOX_WEBHOOK_RETRY_SCALE: z.coerce.number().pipe(z.number().positive()).optional(),
+    SANDBOX_API_TOKEN: z.string().min(1).optional(),
     SANDBOX_PAYMENT_CODE_PATTERN: z.string().optional(),
   })
   .refine((config) => config.SANDBOX_WEBHOOK_AUTH === 'none' || config.SANDBOX_WEBHOOK_SECRET !== undefined, {
@@ -46,6 +47,7 @@ process.exit(
             auth: authOf(config),
             retryScale: config.SANDBOX_WEBHOOK_RETRY_SCALE,
             codePattern: pattern === undefined ? undefined : new RegExp(pattern, 'i'),
+            apiToken: config.SANDBOX_API_TOKEN,
             stop: stopping.signal,
             log,
           }),

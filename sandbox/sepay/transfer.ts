@@ -17,6 +17,8 @@ export const transferRequestSchema = z.strictObject({
   /** SePay's own number; absent: the next one. */
   id: z.int().min(1).optional(),
   code: z.string().nullable().optional(),
+  /** False: the webhook never comes, and only the list tells of the transfer. */
+  webhook: z.boolean().default(true),
 });
 export type TransferRequest = z.infer<typeof transferRequestSchema>;
 

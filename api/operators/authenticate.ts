@@ -1,0 +1,29 @@
+import { timingSafeEqual } from 'node:crypto';
+import { findKey, noteKeyUse, readKey, type KeyRole } from '../../sql/api-keys.ts';
+import type { Pool } from '../../sql/pool.ts';
+import type { Context } from '../context.ts';
+import { Problem } from '../problem.ts';
+import type { Limit } from '../rate-limit.ts';
+
+/** Whose key opened. */
+export type Caller = { keyId: string; name: string; role: KeyRole };
+
+/**
+ * Who calls, by `Authorization: Bearer lk_…`. Throws `key_not_valid`, the same for every reason, `role_not_allowed`, or
+ * `rate_limited`.
+ */
+export async function authenticate(
+  ctx: Context,
+  { pool, limitKey }: { pool: Pool; limitKey: Limit },
+  roles: readonly KeyRole[],
+): Promise<Caller> {
+  const refused = new Problem('key_not_valid', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } });
+  const given = readKey(/^Bearer +(\S+)$/i.exec(ctx.get('Authorization'))?.[1] ?? '');
+  if (!given) throw refused;
+  const key = await findKey(pool, given.prefix);
+  if (!key || !timingSafeEqual(key.digest, given.digest)) throw refused;
+  await limitKey(key.id);
+  if (key.note_use) await noteKeyUse(pool, key.id);
+  if (!roles.includes(key.role)) throw new Problem('role_not_allowed');
+  return { keyId: key.id, name: key.name, role: key.role };
+}

@@ -1,0 +1,40 @@
+import { expect, test } from '@jest/globals';
+import { twinOf } from './twin.ts';
+
+const at = new Date('2026-01-31T00:00:00Z');
+const later = new Date(at.getTime() + 1_000);
+const transaction = { reference: 'FT26001', content: 'LDK7P2QX9MAB chuyen tien', transferredAt: at };
+const told = { event_id: 1, reference: 'FT26001', content: 'LDK7P2QX9MAB CHUYEN TIEN', transferred_at: at };
+
+test.each([
+  ['the same reference and time', {}, [told], { twin: 1 }],
+  ['the same reference and time, another text', {}, [{ ...told, content: 'x' }], { twin: 1 }],
+  [
+    'of equal ones that with the same text',
+    {},
+    [
+      { ...told, content: 'x' },
+      { ...told, event_id: 2 },
+    ],
+    { twin: 2 },
+  ],
+  ['no references, the same time and text', { reference: '' }, [{ ...told, reference: '' }], { twin: 1 }],
+  [
+    'no references, the same time only',
+    { reference: '' },
+    [{ ...told, reference: '', content: 'x' }],
+    { doubtful: true },
+  ],
+  ['one reference, the same text', {}, [{ ...told, reference: '', transferred_at: later }], { doubtful: true }],
+  [
+    'one reference, nothing else alike',
+    {},
+    [{ ...told, reference: '', content: 'x', transferred_at: later }],
+    { doubtful: false },
+  ],
+  ['the same reference at another time', {}, [{ ...told, transferred_at: later }], { doubtful: true }],
+  ['other references', {}, [{ ...told, reference: 'FT26002' }], { doubtful: false }],
+  ['nothing to compare with', {}, [], { doubtful: false }],
+])('%s', (_, changes, candidates, expected) => {
+  expect(twinOf({ ...transaction, ...changes }, candidates)).toEqual(expected);
+});

@@ -1,0 +1,38 @@
+-- What the API asks of Postgres for one webhook that pays an order in full: the statements of sql/payments.ts,
+-- sql/jobs.ts and sql/tasks.ts, in their order, with the n-th order of this client.
+\set i :i + 1
+\set n :base + :client_id * 100000 + :i
+BEGIN;
+INSERT INTO payment_events (source, external_id, body, auth_mode)
+  SELECT 'sepay_webhook', (:n)::text,
+         -- pgbench would take what follows a colon for a variable.
+         replace('{"id"=' || :n || ',"gateway"="MBBank","transactionDate"="2026-01-01 07.00.00","accountNumber"="0123456789","subAccount"=null,"code"=null,"content"="chuyen tien","transferType"="in","description"="BankAPINotify","transferAmount"=499000,"accumulated"=0,"referenceCode"="FT26001000001"}', '=', ':')::jsonb,
+         'hmac'
+  FROM pg_advisory_xact_lock_shared(hashtext('lading transfers'))
+  ON CONFLICT (source, external_id) DO NOTHING RETURNING id AS event_id \gset
+SELECT p.event_id AS twin, p.reference, p.content, p.transferred_at
+  FROM payments p
+  WHERE p.source = 'sepay_api' AND p.transferred_at BETWEEN now() - interval '600 s' AND now() + interval '600 s'
+    AND p.account_number = '0123456789' AND p.amount_vnd = 499000 AND p.direction = 'in'
+    AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.payment_event_id = p.event_id)
+  ORDER BY p.event_id LIMIT 50;
+SELECT FROM orders WHERE code = ANY (ARRAY['LD' || translate(lpad((:n)::text, 10, '0'), '01', 'AB')]) ORDER BY id FOR UPDATE;
+SELECT o.id AS order_id, o.code, o.course_id, o.amount_vnd, o.expires_at, o.cancelled_at IS NOT NULL AS cancelled,
+       least(coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0),
+             9007199254740991)::bigint AS paid_vnd,
+       EXISTS (SELECT FROM jobs j WHERE j.order_id = o.id) AS has_job
+  FROM orders o WHERE o.code = ANY (ARRAY['LD' || translate(lpad((:n)::text, 10, '0'), '01', 'AB')]) ORDER BY o.id LIMIT 10 \gset
+INSERT INTO payments (event_id, direction, amount_vnd, account_number, content, transferred_at, order_id,
+                      unplaced_reason, proposed_order_id, reference, source)
+  VALUES (:event_id, 'in', 499000, '0123456789', 'chuyen tien', now(), (:order_id)::uuid, NULL, NULL, 'FT26001000001',
+          'sepay_webhook');
+SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = (:order_id)::uuid;
+INSERT INTO jobs (order_id, course_id, customer, fair_tag)
+  SELECT o.id, 'bench', lower(o.email),
+         greatest((SELECT fair_tag FROM dispatch_clock),
+                  (SELECT max(j.fair_tag) + 1 FROM jobs j
+                   WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
+  FROM orders o WHERE o.id = (:order_id)::uuid
+  ON CONFLICT (order_id) DO NOTHING RETURNING id AS job_id \gset
+SELECT enqueue_task('enrol', (:job_id)::uuid);
+COMMIT;
