@@ -93,6 +93,7 @@ export async function sweepOnce(config: Config, log: Logger, dryRun: boolean): P
   const pool = openPool(config, 'sweep', log);
   try {
     const engine = makeDockerEngine(config.engine.dockerHost);
+    await engine.ping();
     return await sweep(
       { pool, engine, engineName: config.engine.name, installation: config.installation, log },
       { dryRun },

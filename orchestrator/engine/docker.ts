@@ -6,6 +6,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
+import { z } from 'zod';
+import { chooseApiVersion } from './api-version.ts';
 import { demuxBatches } from './demux.ts';
 import { EngineError, type ContainerState, type Engine, type EngineFailure } from './engine.ts';
 
@@ -73,6 +75,8 @@ function within<T>(answer: Promise<T>, call: string, letGo: (late: T) => void): 
   });
 }
 
+const versionSchema = z.object({ ApiVersion: z.string(), MinAPIVersion: z.string().optional() });
+
 type Dial = {
   path: string;
   method: string;
@@ -85,15 +89,33 @@ type Dial = {
   abortSignal?: AbortSignal;
 };
 
-/** `dockerHost` is unix:///path or tcp://host:port. */
-export function makeDockerEngine(dockerHost: string): Engine {
-  const docker = connectTo(dockerHost);
-  const dial = <T>(options: Dial): Promise<T> =>
+const dialOf =
+  (docker: Docker) =>
+  <T>(options: Dial): Promise<T> =>
     new Promise((resolve, reject) => {
       docker.modem.dial(options, (error: unknown, answer: unknown) =>
         error instanceof Error ? reject(error) : resolve(answer as T),
       );
     });
+
+/** `dockerHost` is unix:///path or tcp://host:port. */
+export function makeDockerEngine(dockerHost: string): Engine {
+  const docker = connectTo(dockerHost);
+  const dial = dialOf(docker);
+
+  /** Asked without a version, so that a daemon that was replaced meanwhile is understood. */
+  const dialAnyVersion = dialOf(connectTo(dockerHost));
+  async function negotiate(): Promise<void> {
+    const daemon = await dialAnyVersion({
+      path: '/version',
+      method: 'GET',
+      statusCodes: { 200: true },
+      abortSignal: limit(PING_LIMIT_MS),
+    });
+    const chosen = chooseApiVersion(versionSchema.parse(daemon));
+    if ('problem' in chosen) throw new EngineError('refused', chosen.problem);
+    (docker.modem as { version?: string }).version = `v${chosen.version}`;
+  }
 
   async function inspect(id: string): Promise<ContainerState | undefined> {
     try {
@@ -114,16 +136,10 @@ export function makeDockerEngine(dockerHost: string): Engine {
 
   return {
     inspect,
-    ping: async () => {
-      await dial({
-        path: '/_ping',
-        method: 'GET',
-        statusCodes: { 200: true },
-        abortSignal: limit(PING_LIMIT_MS),
-      }).catch((error: unknown) => {
-        throw engineError(error, () => 'away');
-      });
-    },
+    ping: () =>
+      negotiate().catch((error: unknown) => {
+        throw error instanceof EngineError ? error : engineError(error, () => 'away');
+      }),
     create: async ({ name, body }) => {
       try {
         const { Id } = await dial<{ Id: string }>({

@@ -3,6 +3,7 @@ import type { Frame } from './demux.ts';
 
 /** What an engine does for us. One Docker daemon today; a Swarm is the second implementation to come. */
 export type Engine = {
+  /** Whether it answers, and which version of its API we speak from here on. Throws EngineError. To be called first. */
   ping: () => Promise<void>;
   /** Returns the container's id. Throws EngineError `image_missing` or `refused`. */
   create: (spec: { name: string; body: object }) => Promise<string>;

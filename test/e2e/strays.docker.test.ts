@@ -21,10 +21,10 @@ let e2e: FixtureE2e;
 let holder: pg.Client;
 beforeAll(async () => {
   proxy = await startEngineProxy(DOCKER_HOST, (chunk) => {
-    const wanted = `DELETE /containers/${stuck}`;
-    if (stuck === undefined || !chunk.includes(wanted)) return chunk;
+    const text = chunk.toString('latin1');
+    if (stuck === undefined || !text.startsWith('DELETE ') || !text.includes(`/containers/${stuck}`)) return chunk;
     refusals += 1;
-    return Buffer.from(chunk.toString('latin1').replace(wanted, `DELETE /v9.99/containers/${stuck}`), 'latin1');
+    return Buffer.from(text.replace(/^DELETE \/v[\d.]+/, 'DELETE /v9.99'), 'latin1');
   });
   e2e = await startFixtureE2e({ dockerHost: proxy.dockerHost, leaseSeconds: 4, slots: 4 });
   holder = new pg.Client({ connectionString: e2e.system.databaseUrl('lading_owner') });
