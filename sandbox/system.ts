@@ -57,6 +57,8 @@ export type System = {
   startOrchestrator: (name: string, env?: Record<string, string>) => Promise<Started>;
   /** The API again, on the address it had, after it ended. */
   startApi: () => Promise<Started>;
+  /** Egress again, on the socket it had, after it ended. */
+  startEgress: () => Promise<Started>;
   /** Stops everything, newest first, and removes the run's folder unless `keepFiles`. Throws when a process did not end well. */
   stop: (options?: { keepFiles?: boolean }) => Promise<void>;
 };
@@ -215,11 +217,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await startApi();
 
     const targets = [hostOf(googleUrl), hostOf(providerUrl)];
-    const [sepay] = await Promise.all([
-      start('sandbox-sepay', 'sandbox/sepay/main.ts', {
-        SANDBOX_WEBHOOK_URL: `${apiUrl}/webhooks/sepay`,
-        SANDBOX_WEBHOOK_SECRET_FILE: webhookSecretPath,
-      }),
+    const startEgress = (): Promise<Started> =>
       start('egress', 'egress/main.ts', {
         PORT: '0',
         EGRESS_DIR: egressDir,
@@ -232,7 +230,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           Object.fromEntries(targets.map((host) => [host, host.replace('localhost', '127.0.0.1')])),
         ),
         ...options.env?.egress,
+      });
+    const [sepay] = await Promise.all([
+      start('sandbox-sepay', 'sandbox/sepay/main.ts', {
+        SANDBOX_WEBHOOK_URL: `${apiUrl}/webhooks/sepay`,
+        SANDBOX_WEBHOOK_SECRET_FILE: webhookSecretPath,
       }),
+      startEgress(),
     ]);
 
     const startOrchestrator = (name: string, env: Record<string, string> = {}): Promise<Started> =>
@@ -280,6 +284,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       processes,
       startOrchestrator,
       startApi,
+      startEgress,
       stop,
     };
   } catch (error) {

@@ -85,7 +85,9 @@ test('orders of a shared course at the same moment: one upload, one folder, each
   const attempts = (await Promise.all(orders.map(({ code }) => attemptsOf(e2e.pool, code)))).flat();
   expect(attempts).toHaveLength(1);
   const folders = (await inDrive()).filter(({ path }) => path === 'Khóa slow: A-B');
-  expect(folders.map(({ permissions }) => new Set(permissions.map((one) => one.emailAddress)))).toEqual([new Set(emails)]);
+  expect(folders.map(({ permissions }) => new Set(permissions.map((one) => one.emailAddress)))).toEqual([
+    new Set(emails),
+  ]);
   const { rows } = await e2e.pool.query<{ early: number }>(
     `SELECT count(*) AS early FROM deliveries d, course_folders f WHERE f.course_id = 'slow' AND d.granted_at < f.ready_at
        AND d.job_id IN (SELECT id FROM jobs WHERE course_id = 'slow')`,
