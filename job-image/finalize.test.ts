@@ -41,10 +41,11 @@ afterEach(async () => {
   server.closeAllConnections();
   server.close();
 });
+const AWAY_MS = 100;
 const post = (...given: typeof answers): Promise<void> => {
   answers = given;
   return postFinalize(
-    { egress, egressToken: 'token', attemptKey: KEY, body: BODY, retry: QUICK },
+    { egress, egressToken: 'token', attemptKey: KEY, body: BODY, retry: QUICK, awayMaxMs: AWAY_MS },
     new AbortController().signal,
   );
 };
@@ -76,9 +77,22 @@ describe('refusals', () => {
     expect(seen).toHaveLength(1);
   });
 
-  test('an API that stays away', async () => {
-    await expect(post(503, 503, 503, 503, 200)).rejects.toMatchObject({ reason: 'finalize_unavailable' });
+  test('an API that answers and fails is asked a few times', async () => {
+    await expect(post(500, 500, 500, 500, 200)).rejects.toMatchObject({ reason: 'finalize_unavailable' });
     expect(seen).toHaveLength(QUICK.tries);
+  });
+
+  test('an API that is away for longer than its tries would last is waited for', async () => {
+    await post(503, 502, 504, 503, 502, 504, 200);
+    expect(seen).toHaveLength(7);
+  });
+
+  test('an API that stays away ends as ours, at the limit and not before', async () => {
+    const startedMs = performance.now();
+    await expect(post(...Array.from({ length: 1_000 }, () => 502))).rejects.toMatchObject({
+      reason: 'api_unavailable',
+    });
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(AWAY_MS - 2);
   });
 
   test('patience beyond ours is handed on', async () => {

@@ -4,12 +4,14 @@ import type { Dispatcher } from 'undici';
 import { finalizePath, type FinalizeBody } from './contract/signed-call.ts';
 import { JobEnd } from './ending.ts';
 import { call, dropBody, type Response } from './http-call.ts';
-import { parseRetryAfter, withRetries, type RetryLimits, type Tried } from './retry.ts';
+import { AWAY_MAX_MS, parseRetryAfter, withRetries, type RetryLimits, type Tried } from './retry.ts';
 
-/** At most some 27 s of waiting: a restart of the API fits in. */
+/** At most some 27 s of waiting, where the API answers; while it is away the clock counts. */
 export const FINALIZE_RETRY: RetryLimits = { tries: 7, baseMs: 500, capMs: 8_000, retryAfterMaxSeconds: 10 };
 
 const REFUSED = new Set([401, 409, 410]);
+/** Said by egress where the API does not answer, and by the API where it cannot work. */
+const AWAY = new Set([502, 503, 504]);
 
 function readAnswer(response: Response): Tried<void> {
   const { statusCode: status } = response;
@@ -19,12 +21,13 @@ function readAnswer(response: Response): Tried<void> {
   const again = {
     again: `finalize: answered ${status}`,
     retryAfterSeconds: parseRetryAfter(response.headers['retry-after'], Date.now()),
+    ...(AWAY.has(status) ? { isOursAway: true as const } : {}),
   };
   if (status >= 500 || status === 408 || status === 425 || status === 429) return again;
   throw new JobEnd('finalize_unavailable', again.again);
 }
 
-/** Throws JobEnd finalize_refused or finalize_unavailable. */
+/** Throws JobEnd finalize_refused, finalize_unavailable, api_unavailable or egress_unavailable. */
 export async function postFinalize(
   options: {
     readonly egress: Dispatcher;
@@ -32,10 +35,11 @@ export async function postFinalize(
     readonly attemptKey: string;
     readonly body: FinalizeBody;
     readonly retry?: RetryLimits;
+    readonly awayMaxMs?: number;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { egress, egressToken, attemptKey, body, retry = FINALIZE_RETRY } = options;
+  const { egress, egressToken, attemptKey, body, retry = FINALIZE_RETRY, awayMaxMs = AWAY_MAX_MS } = options;
   const webhook = new Webhook(attemptKey);
   const payload = JSON.stringify(body);
   // One id for all tries: whoever took an earlier one knows the repeat by it.
@@ -61,6 +65,8 @@ export async function postFinalize(
     retry,
     signal,
     post,
-    ({ again, retryAfterSeconds }) => new JobEnd('finalize_unavailable', again, { retryAfterSeconds }),
+    ({ again, retryAfterSeconds, isOursAway }) =>
+      new JobEnd(isOursAway ? 'api_unavailable' : 'finalize_unavailable', again, { retryAfterSeconds }),
+    awayMaxMs,
   );
 }

@@ -1,5 +1,7 @@
 import { types } from 'node:util';
 import { request, type Dispatcher } from 'undici';
+import { EgressAwayError } from './egress-socket.ts';
+import { JobEnd } from './ending.ts';
 import type { Tried } from './retry.ts';
 import { TunnelRefusedError } from './tunnel.ts';
 
@@ -18,13 +20,14 @@ export const failureName = (error: unknown): string => {
 
 /**
  * One HTTP exchange, up to the headers of its answer; a broken connection is an answer too. Throws what `signal` aborts
- * with, and TunnelRefusedError where egress will never let this host through.
+ * with, TunnelRefusedError where egress will never let this host through, and JobEnd egress_unavailable where it is away.
  */
 export async function call(url: string, options: Options): Promise<Tried<Response>> {
   try {
     return { done: await request(url, options) };
   } catch (error) {
     options.signal.throwIfAborted();
+    if (error instanceof EgressAwayError) throw new JobEnd('egress_unavailable', error.message, { cause: error });
     if (error instanceof TunnelRefusedError && error.isFinal) throw error;
     return { again: failureName(error) };
   }

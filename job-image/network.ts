@@ -1,5 +1,6 @@
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { Agent, Client, type Dispatcher } from 'undici';
+import { makeSocketConnector } from './egress-socket.ts';
 import { makeTunnelConnector } from './tunnel.ts';
 
 export type Network = {
@@ -22,22 +23,26 @@ export function makeNetwork(options: {
   readonly egressToken: string;
   readonly extraCaPem: string | undefined;
   readonly parallelFiles: number;
+  readonly awayMaxMs?: number;
 }): Network {
-  const { socketPath, egressToken, extraCaPem, parallelFiles } = options;
+  const { socketPath, egressToken, extraCaPem, parallelFiles, awayMaxMs } = options;
   // One context for all connections: reading some 150 roots anew for each would cost more than the handshake.
   const secureContext =
     extraCaPem === undefined ? undefined : createSecureContext({ ca: [...getCACertificates('default'), extraCaPem] });
   const limits = { headersTimeout: HEADERS_LIMIT_MS, bodyTimeout: BODY_LIMIT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const closing = new AbortController();
+  const patience = { closed: closing.signal, ...(awayMaxMs === undefined ? {} : { awayMaxMs }) };
   const https = new Agent({
     ...limits,
     connections: connectionsPerOrigin(parallelFiles),
-    connect: makeTunnelConnector(socketPath, egressToken, secureContext),
+    connect: makeTunnelConnector(socketPath, egressToken, secureContext, patience),
   });
-  const egress = new Client('http://egress', { ...limits, socketPath });
+  const egress = new Client('http://egress', { ...limits, connect: makeSocketConnector(socketPath, patience) });
   return {
     https,
     egress,
     close: async () => {
+      closing.abort(new Error('the network is closed'));
       await Promise.all([https.destroy(), egress.destroy()]);
     },
   };

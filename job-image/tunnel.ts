@@ -6,6 +6,7 @@ import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
+import { whileAway, type Patience } from './egress-socket.ts';
 
 const TUNNEL_LIMIT_MS = 20_000;
 const TLS_LIMIT_MS = 15_000;
@@ -24,9 +25,8 @@ export class TunnelRefusedError extends Error {
   }
 }
 
-type Opened = (...result: [null, Socket] | [Error]) => void;
-
-function openTunnel(socketPath: string, token: string, target: string, opened: Opened): void {
+function openTunnel(socketPath: string, token: string, target: string): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const request = httpRequest({
     socketPath,
     method: 'CONNECT',
@@ -36,19 +36,20 @@ function openTunnel(socketPath: string, token: string, target: string, opened: O
     timeout: TUNNEL_LIMIT_MS,
   });
   request.once('timeout', () => request.destroy(Object.assign(new Error('no tunnel in time'), { code: 'ETIMEDOUT' })));
-  request.once('error', (error) => opened(error));
+  request.once('error', reject);
   request.once('connect', (response, socket: Socket, head: Buffer) => {
     // Egress answered; the limit on silence was for the tunnel, what comes now has limits of its own.
     socket.setTimeout(0);
     if (response.statusCode === 200) {
       if (head.length > 0) socket.unshift(head);
-      opened(null, socket);
+      resolve(socket);
     } else {
       socket.destroy();
-      opened(new TunnelRefusedError(response.statusCode ?? 0, target));
+      reject(new TunnelRefusedError(response.statusCode ?? 0, target));
     }
   });
   request.end();
+  return promise;
 }
 
 /** For undici's `connect`: a tunnel to the origin, and TLS to the origin inside it. */
@@ -56,6 +57,7 @@ export function makeTunnelConnector(
   socketPath: string,
   token: string,
   secureContext: SecureContext | undefined,
+  patience: Patience,
 ): buildConnector.connector {
   const secure = buildConnector({
     timeout: TLS_LIMIT_MS,
@@ -68,9 +70,12 @@ export function makeTunnelConnector(
       return;
     }
     const target = `${options.hostname}:${options.port || 443}`;
-    openTunnel(socketPath, token, target, (...[error, httpSocket]) => {
-      if (error === null) secure({ ...options, httpSocket }, callback);
-      else callback(error, null);
-    });
+    void (async () => {
+      const opened = await whileAway(() => openTunnel(socketPath, token, target), patience).catch(
+        (error: Error) => error,
+      );
+      if (opened instanceof Error) callback(opened, null);
+      else secure({ ...options, httpSocket: opened }, callback);
+    })();
   };
 }

@@ -38,6 +38,7 @@ const CASES: [string, Partial<Evidence>, Outcome][] = [
   ['65 without a word', { exitCode: 65 }, 'bad_input'],
   ['69', { exitCode: 69 }, 'app_temporary'],
   ['70', { exitCode: 70 }, 'bug'],
+  ['71: egress or the API was away', { exitCode: EXIT.servicesLost }, 'services_lost'],
   ['74', { exitCode: 74 }, 'app_temporary'],
   ['75', { exitCode: 75 }, 'app_temporary'],
   ['77', { exitCode: 77 }, 'not_entitled'],

@@ -45,6 +45,8 @@ function outcomeOfExit(exitCode: number, end: Evidence['end']): Outcome {
     case EXIT.ioError:
     case EXIT.temporary:
       return 'app_temporary';
+    case EXIT.servicesLost:
+      return 'services_lost';
     case EXIT.software:
       return 'bug';
     case EXIT.notEntitled:

@@ -57,7 +57,12 @@ export type System = {
   startOrchestrator: (name: string, env?: Record<string, string>) => Promise<Started>;
   /** The API again, on the address it had, after it ended. */
   startApi: () => Promise<Started>;
-  /** Stops everything, newest first, and removes the run's folder or, with `keepLogs`, all of it but the logs. Throws when a process did not end well. */
+  /** Egress again, on the socket it had, after it ended. */
+  startEgress: () => Promise<Started>;
+  /**
+   * Stops everything, newest first, and removes the run's folder or, with `keepLogs`, all of it but the logs. Throws when
+   * a process did not end well.
+   */
   stop: (options?: { keepLogs?: boolean }) => Promise<void>;
 };
 
@@ -219,11 +224,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await startApi();
 
     const targets = [hostOf(googleUrl), hostOf(providerUrl)];
-    const [sepay] = await Promise.all([
-      start('sandbox-sepay', 'sandbox/sepay/main.ts', {
-        SANDBOX_WEBHOOK_URL: `${apiUrl}/webhooks/sepay`,
-        SANDBOX_WEBHOOK_SECRET_FILE: webhookSecretPath,
-      }),
+    const startEgress = (): Promise<Started> =>
       start('egress', 'egress/main.ts', {
         PORT: '0',
         EGRESS_DIR: egressDir,
@@ -236,7 +237,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           Object.fromEntries(targets.map((host) => [host, host.replace('localhost', '127.0.0.1')])),
         ),
         ...options.env?.egress,
+      });
+    const [sepay] = await Promise.all([
+      start('sandbox-sepay', 'sandbox/sepay/main.ts', {
+        SANDBOX_WEBHOOK_URL: `${apiUrl}/webhooks/sepay`,
+        SANDBOX_WEBHOOK_SECRET_FILE: webhookSecretPath,
       }),
+      startEgress(),
     ]);
 
     const startOrchestrator = (name: string, env: Record<string, string> = {}): Promise<Started> =>
@@ -284,6 +291,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       processes,
       startOrchestrator,
       startApi,
+      startEgress,
       stop,
     };
   } catch (error) {

@@ -96,6 +96,12 @@ export const OUTCOMES = {
     refund: false,
     meaning: 'the orchestrator died before the job had its envelope',
   },
+  services_lost: {
+    charge: 'loss',
+    fault: 'lading',
+    refund: false,
+    meaning: 'egress or the API stayed away from a running job (71)',
+  },
   manifest_false: {
     charge: 'attempt',
     fault: 'lading',

@@ -9,6 +9,8 @@ export const EXIT = {
   unavailable: 69,
   /** A bug of ours. */
   software: 70,
+  /** Egress or the API, which are ours, stayed away for longer than the job waits. */
+  servicesLost: 71,
   ioError: 74,
   /** Anything else that may pass by itself. */
   temporary: 75,
@@ -30,6 +32,8 @@ export const END_REASONS = [
   'drive_quota',
   'finalize_refused',
   'finalize_unavailable',
+  'egress_unavailable',
+  'api_unavailable',
   'terminated',
   'bug',
 ] as const;
@@ -49,6 +53,8 @@ export const EXIT_OF_REASON: Readonly<Record<EndReason, number>> = {
   drive_quota: EXIT.notEntitled,
   finalize_refused: EXIT.temporary,
   finalize_unavailable: EXIT.unavailable,
+  egress_unavailable: EXIT.servicesLost,
+  api_unavailable: EXIT.servicesLost,
   terminated: EXIT.temporary,
   bug: EXIT.software,
 };

@@ -5,6 +5,7 @@ import { startPostgres, type Postgres } from '../../sandbox/postgres.ts';
 import { attemptsOf, containersOf, docker, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
 
 const OUTAGE_MS = 4_000;
+const EGRESS_OUTAGE_MS = 5_000;
 const DEAD_WITHIN_MS = 60_000;
 
 let postgres: Postgres;
@@ -32,6 +33,33 @@ test('Postgres gone in the middle of a job, and back: the same container deliver
   await postgres.crash();
   await sleep(OUTAGE_MS); // longer than a lease: the length of the outage is what is tested
   await postgres.start();
+  await e2e.customer.waitFor(order, ['completed'], 90_000);
+  const attempts = await eventually('settled', 20_000, async () => {
+    const all = await attemptsOf(e2e.pool, order.code);
+    return all.every((one) => one.state === 'settled') ? all : undefined;
+  });
+  expect(attempts.map((one) => [one.n, one.outcome, one.container_id])).toEqual([
+    [1, 'succeeded', running.container_id],
+  ]);
+  const { rows } = await e2e.pool.query('SELECT attempts_spent, losses FROM jobs WHERE id = $1', [running.job_id]);
+  expect(rows).toEqual([{ attempts_spent: 0, losses: 0 }]);
+}, 150_000);
+
+test('egress gone in the middle of a transfer, and back: the same container goes on and delivers, and nothing is spent', async () => {
+  const order = await e2e.customer.order('slow', 'customer@shop.example');
+  await e2e.customer.pay(order);
+  const running = await runningAttempt(e2e.pool, order.code);
+  await eventually('bytes are on their way', 20_000, async () => {
+    const { rowCount } = await e2e.pool.query('SELECT FROM attempts WHERE id = $1 AND progress IS NOT NULL', [
+      running.id,
+    ]);
+    return rowCount === 1 ? true : undefined;
+  });
+  e2e.system.processes.get('egress')?.signal('SIGKILL');
+  await e2e.system.processes.get('egress')?.exited;
+  await sleep(EGRESS_OUTAGE_MS); // the length of the outage is what is tested
+  expect((await attemptsOf(e2e.pool, order.code)).map((one) => one.state)).toEqual(['running']);
+  await e2e.system.startEgress();
   await e2e.customer.waitFor(order, ['completed'], 90_000);
   const attempts = await eventually('settled', 20_000, async () => {
     const all = await attemptsOf(e2e.pool, order.code);
