@@ -4,6 +4,7 @@ import { benchBurst } from './burst.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchIdle } from './idle.ts';
 import { keepResult, surroundings } from './results.ts';
+import { benchTransfer } from './transfer.ts';
 import { benchWebhook } from './webhook.ts';
 import { say } from './world.ts';
 
@@ -57,6 +58,15 @@ program
   .option('--json', 'the result on one line', false)
   .action((options: { seconds: number; rounds: number; json: boolean }) =>
     report('webhook', options.json, () => benchWebhook(options)),
+  );
+
+program
+  .command('transfer')
+  .description('a course from provider to Drive, against download-then-upload with rclone and a bare pipe')
+  .option('--gigabytes <n>', 'size of the file that goes over unlimited links', count, 10)
+  .option('--json', 'the result on one line', false)
+  .action((options: { gigabytes: number; json: boolean }) =>
+    report('transfer', options.json, () => benchTransfer({ gigabytes: options.gigabytes, dockerHost })),
   );
 
 await program.parseAsync();
