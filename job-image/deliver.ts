@@ -8,7 +8,7 @@ import { postFinalize } from './finalize.ts';
 import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
 import { makeProvider } from './providers/make-provider.ts';
-import { transferAll } from './transfer.ts';
+import { filesAtOnce, transferAll } from './transfer.ts';
 import { transferStreams } from './transfer-stream.ts';
 
 /** Resolves when the API has accepted the manifest of delivered files. Throws JobEnd, or what `signal` aborts with. */
@@ -22,7 +22,8 @@ export async function deliver(
     socketPath: egressSocket,
     egressToken,
     extraCaPem: envelope.extraCaPem,
-    parallelFiles,
+    filesAtOnce: filesAtOnce(parallelFiles),
+    signal,
   });
   try {
     const { https } = network;

@@ -21,7 +21,7 @@ beforeEach(async () => {
     socketPath,
     egressToken: 'token',
     extraCaPem: undefined,
-    parallelFiles: 1,
+    filesAtOnce: 1,
     awayMaxMs: AWAY_MS,
   });
 });

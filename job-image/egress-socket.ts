@@ -61,9 +61,8 @@ const openSocket = (socketPath: string): Promise<Socket> => {
 export const makeSocketConnector =
   (socketPath: string, patience: Patience): buildConnector.connector =>
   (_options, callback) => {
-    void (async () => {
-      const opened = await whileAway(() => openSocket(socketPath), patience).catch((error: Error) => error);
-      if (opened instanceof Error) callback(opened, null);
-      else callback(null, opened);
-    })();
+    void whileAway(() => openSocket(socketPath), patience).then(
+      (socket) => callback(null, socket),
+      (error: Error) => callback(error, null),
+    );
   };

@@ -85,6 +85,8 @@ export async function runJob(surroundings: JobSurroundings): Promise<number> {
   let mask = makeMasker([]);
   const say = (message: JobMessage): void => void stdout.write(mask(formatJobMessage(message)));
 
+  // However it ends, nothing goes on behind its back.
+  const over = new AbortController();
   async function work(): Promise<End> {
     const envelope = await receive(stdin, nonce);
     mask = makeMasker(secretsOf(envelope));
@@ -92,7 +94,11 @@ export async function runJob(surroundings: JobSurroundings): Promise<number> {
     writeFileSync(join(secretsDir, ENVELOPE_FILE), JSON.stringify(envelope), { mode: 0o600 });
     say({ lading: 'accepted', attemptId: envelope.attemptId });
     const { deliver } = await import('./deliver.ts');
-    const { files, bytes } = await deliver(envelope, { egressSocket, say, signal: stop });
+    const { files, bytes } = await deliver(envelope, {
+      egressSocket,
+      say,
+      signal: AbortSignal.any([stop, over.signal]),
+    });
     return { lading: 'end', reason: 'ok', detail: `${files} files, ${bytes} bytes` };
   }
 
@@ -109,6 +115,8 @@ export async function runJob(surroundings: JobSurroundings): Promise<number> {
     end = await Promise.race([work(), crashed, stopped.promise]);
   } catch (error) {
     end = endOf(error, stop.aborted, mask);
+  } finally {
+    over.abort();
   }
   const flushed = new Promise<void>((resolve) => stdout.write(mask(formatJobMessage(end)), () => resolve()));
   await Promise.race([flushed, sleep(FLUSH_LIMIT_MS)]);

@@ -16,25 +16,29 @@ const HEADERS_LIMIT_MS = 60_000;
 const BODY_LIMIT_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
 /** A source and an upload for each file in flight, and one for calls between them. */
-const connectionsPerOrigin = (parallelFiles: number): number => parallelFiles + 1;
+const connectionsPerOrigin = (filesAtOnce: number): number => filesAtOnce + 1;
 
 export function makeNetwork(options: {
   readonly socketPath: string;
   readonly egressToken: string;
   readonly extraCaPem: string | undefined;
-  readonly parallelFiles: number;
+  /** Of any size. */
+  readonly filesAtOnce: number;
   readonly awayMaxMs?: number;
+  /** Ends the waiting for egress: undici hears of it only once a connection stands. */
+  readonly signal?: AbortSignal;
 }): Network {
-  const { socketPath, egressToken, extraCaPem, parallelFiles, awayMaxMs } = options;
+  const { socketPath, egressToken, extraCaPem, filesAtOnce, awayMaxMs, signal } = options;
   // One context for all connections: reading some 150 roots anew for each would cost more than the handshake.
   const secureContext =
     extraCaPem === undefined ? undefined : createSecureContext({ ca: [...getCACertificates('default'), extraCaPem] });
   const limits = { headersTimeout: HEADERS_LIMIT_MS, bodyTimeout: BODY_LIMIT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
   const closing = new AbortController();
-  const patience = { closed: closing.signal, ...(awayMaxMs === undefined ? {} : { awayMaxMs }) };
+  const closed = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
+  const patience = { closed, ...(awayMaxMs === undefined ? {} : { awayMaxMs }) };
   const https = new Agent({
     ...limits,
-    connections: connectionsPerOrigin(parallelFiles),
+    connections: connectionsPerOrigin(filesAtOnce),
     connect: makeTunnelConnector(socketPath, egressToken, secureContext, patience),
   });
   const egress = new Client('http://egress', { ...limits, connect: makeSocketConnector(socketPath, patience) });

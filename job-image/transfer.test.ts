@@ -219,14 +219,37 @@ describe('transferAll', () => {
   });
 
   test('the first file that fails stops the others', async () => {
-    const contents = { 'bad.bin': randomBytes(10), 'a.bin': randomBytes(10), 'b.bin': randomBytes(10) };
+    const large = (): Buffer => randomBytes(MIB + 1);
+    const contents = { 'bad.bin': large(), 'a.bin': large(), 'b.bin': large() };
     const files = Object.entries(contents).map(([path, content]) => fileOf(path, content));
-    files[0] = fileOf('bad.bin', randomBytes(10));
+    files[0] = fileOf('bad.bin', large());
     const provider = providerOf(contents);
     await expect(transfer(provider, { files, parallelFiles: 1 })).rejects.toMatchObject({
       reason: 'checksum_mismatch',
     });
     expect(provider.opened).toEqual(['bad.bin', 'bad.bin', 'bad.bin']);
+  });
+
+  test('of small files three times as many are carried at once as of large ones, and no more', async () => {
+    const small = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${i}.bin`, randomBytes(100)]));
+    const provider = providerOf(small);
+    const files = Object.entries(small).map(([path, content]) => fileOf(path, content));
+    const together = Promise.withResolvers<void>();
+    let [open, most] = [0, 0];
+    const counting: Provider = {
+      ...provider,
+      open: async (...args) => {
+        open += 1;
+        most = Math.max(most, open);
+        if (open === 6) together.resolve();
+        await together.promise;
+        const opened = await provider.open(...args);
+        open -= 1;
+        return opened;
+      },
+    };
+    expect(await transfer(counting, { files, parallelFiles: 2 })).toHaveLength(12);
+    expect(most).toBe(6);
   });
 
   test('a job that is told to stop stops in the middle of a file', async () => {

@@ -9,6 +9,17 @@ import type { ProgressMeter } from './progress.ts';
 import type { Provider, SourceFile } from './providers/provider.ts';
 import { transferFile } from './transfer-file.ts';
 
+/**
+ * Of a file up to this size the round trips cost more than the bytes: so many times more of them are carried at once. All
+ * that they hold together is less than the chunks of the large ones.
+ */
+const SMALL_FILE_MAX_BYTES = 1024 * 1024;
+const SMALL_FILES_FACTOR = 3;
+
+const smallFilesAtOnce = (parallelFiles: number): number => parallelFiles * SMALL_FILES_FACTOR;
+/** Large and small together, where `parallelFiles` large ones are allowed. */
+export const filesAtOnce = (parallelFiles: number): number => parallelFiles + smallFilesAtOnce(parallelFiles);
+
 const fits = (file: SourceFile, resource: DriveResource): boolean =>
   resource.size === file.bytes && resource.sha256Checksum === file.sha256;
 
@@ -22,7 +33,7 @@ export function keepOne(
 }
 
 /**
- * Carries all files, `parallelFiles` at once; the first failure stops the others and is thrown. Files that an earlier
+ * Carries all files, `parallelFiles` large ones and more small ones at once; the first failure stops the others and is thrown. Files that an earlier
  * attempt delivered are kept. Answers in the order of `files`.
  */
 export async function transferAll(
@@ -57,9 +68,10 @@ export async function transferAll(
   }
 
   const delivered = Array.from<DeliveredFile>({ length: files.length });
-  const left = files.entries();
+  const ofSize = (isSmall: boolean) =>
+    [...files.entries()].filter(([, file]) => file.bytes <= SMALL_FILE_MAX_BYTES === isSmall).values();
   let failure: { cause: unknown } | undefined;
-  const carrier = async (): Promise<void> => {
+  const carrier = async (left: Iterable<[number, SourceFile]>): Promise<void> => {
     for (const [index, file] of left) {
       try {
         delivered[index] = await deliver(file);
@@ -70,7 +82,11 @@ export async function transferAll(
       }
     }
   };
-  await Promise.all(Array.from({ length: parallelFiles }, carrier));
+  const [large, small] = [ofSize(false), ofSize(true)];
+  await Promise.all([
+    ...Array.from({ length: parallelFiles }, () => carrier(large)),
+    ...Array.from({ length: smallFilesAtOnce(parallelFiles) }, () => carrier(small)),
+  ]);
   if (failure !== undefined) throw failure.cause;
   return delivered;
 }

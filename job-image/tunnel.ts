@@ -70,12 +70,9 @@ export function makeTunnelConnector(
       return;
     }
     const target = `${options.hostname}:${options.port || 443}`;
-    void (async () => {
-      const opened = await whileAway(() => openTunnel(socketPath, token, target), patience).catch(
-        (error: Error) => error,
-      );
-      if (opened instanceof Error) callback(opened, null);
-      else secure({ ...options, httpSocket: opened }, callback);
-    })();
+    void whileAway(() => openTunnel(socketPath, token, target), patience).then(
+      (httpSocket) => secure({ ...options, httpSocket }, callback),
+      (error: Error) => callback(error, null),
+    );
   };
 }
