@@ -26,23 +26,31 @@ export type Patience = {
   readonly awayMaxMs?: number;
 };
 
+export type Opened = { socket: Socket } | { failure: Error };
+
 /**
- * What `open` gives, opened anew for as long as the socket itself is away. Throws EgressAwayError at the limit, and at
- * once what `open` rejects with otherwise.
+ * What `open` gives, opened anew for as long as the socket itself is away; or why not: EgressAwayError at the limit, and
+ * at once what `open` rejects with otherwise or `closed` aborts with. Never rejects.
  */
-export async function whileAway<T>(open: () => Promise<T>, { closed, awayMaxMs = AWAY_MAX_MS }: Patience): Promise<T> {
+export async function whileAway(
+  open: () => Promise<Socket>,
+  { closed, awayMaxMs = AWAY_MAX_MS }: Patience,
+): Promise<Opened> {
   const startedMs = performance.now();
   for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      closed.throwIfAborted();
-      if (!isAway(error)) throw error;
-      const leftMs = startedMs + awayMaxMs - performance.now();
-      if (leftMs <= 0)
-        throw new EgressAwayError(`egress is away: ${(error as NodeJS.ErrnoException).code}`, { cause: error });
-      await sleep(Math.min(POLL_MS, leftMs), undefined, { signal: closed });
+    const opened = await open().then(
+      (socket) => ({ socket }),
+      (failure: Error) => ({ failure }),
+    );
+    if ('socket' in opened) return opened;
+    if (closed.aborted) return { failure: closed.reason as Error };
+    if (!isAway(opened.failure)) return opened;
+    const leftMs = startedMs + awayMaxMs - performance.now();
+    if (leftMs <= 0) {
+      const { code } = opened.failure as NodeJS.ErrnoException;
+      return { failure: new EgressAwayError(`egress is away: ${code}`, { cause: opened.failure }) };
     }
+    await sleep(Math.min(POLL_MS, leftMs), undefined, { signal: closed }).catch(() => undefined);
   }
 }
 
@@ -61,8 +69,9 @@ const openSocket = (socketPath: string): Promise<Socket> => {
 export const makeSocketConnector =
   (socketPath: string, patience: Patience): buildConnector.connector =>
   (_options, callback) => {
-    void whileAway(() => openSocket(socketPath), patience).then(
-      (socket) => callback(null, socket),
-      (error: Error) => callback(error, null),
-    );
+    void (async () => {
+      const opened = await whileAway(() => openSocket(socketPath), patience);
+      if ('failure' in opened) callback(opened.failure, null);
+      else callback(null, opened.socket);
+    })();
   };

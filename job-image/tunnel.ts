@@ -70,9 +70,10 @@ export function makeTunnelConnector(
       return;
     }
     const target = `${options.hostname}:${options.port || 443}`;
-    void whileAway(() => openTunnel(socketPath, token, target), patience).then(
-      (httpSocket) => secure({ ...options, httpSocket }, callback),
-      (error: Error) => callback(error, null),
-    );
+    void (async () => {
+      const opened = await whileAway(() => openTunnel(socketPath, token, target), patience);
+      if ('failure' in opened) callback(opened.failure, null);
+      else secure({ ...options, httpSocket: opened.socket }, callback);
+    })();
   };
 }
