@@ -15,6 +15,7 @@ import { addPaymentRoutes } from './payments/route.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
 import { makeAddressLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
+import { addTokenRoutes } from './token/route.ts';
 
 export type AppDeps = {
   pool: Pool;
@@ -52,6 +53,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addOrderRoutes(router, { pool, desk, orderTtlMinutes, limitOrders, metrics });
   addPaymentRoutes(router, { pool, sepayAuth, ownAccountNumber: desk.bank.accountNumber, metrics });
   addFinalizeRoutes(router, { pool, masterKey, metrics });
+  addTokenRoutes(router, { pool, masterKey });
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.

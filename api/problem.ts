@@ -26,6 +26,7 @@ export const PROBLEMS = {
   rate_limited: [429, 'Too many requests'],
   internal: [500, 'Something went wrong here'],
   not_ready: [503, 'Not ready'],
+  token_not_ready: [503, 'The token is not made yet'],
   attempt_not_running_yet: [503, 'The attempt is not recorded as running yet'],
 } as const satisfies Record<string, readonly [number, string]>;
 export type ProblemCode = keyof typeof PROBLEMS;

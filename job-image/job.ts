@@ -87,12 +87,17 @@ export async function runJob(surroundings: JobSurroundings): Promise<number> {
 
   async function work(): Promise<End> {
     const envelope = await receive(stdin, nonce);
-    mask = makeMasker(secretsOf(envelope));
+    const secrets = secretsOf(envelope);
+    mask = makeMasker(secrets);
+    const onSecret = (secret: string): void => {
+      secrets.push(secret);
+      mask = makeMasker(secrets);
+    };
     // To memory, and sooner done than a thread is woken for it.
     writeFileSync(join(secretsDir, ENVELOPE_FILE), JSON.stringify(envelope), { mode: 0o600 });
     say({ lading: 'accepted', attemptId: envelope.attemptId });
     const { deliver } = await import('./deliver.ts');
-    const { files, bytes } = await deliver(envelope, { egressSocket, say, signal: stop });
+    const { files, bytes } = await deliver(envelope, { egressSocket, say, onSecret, signal: stop });
     return { lading: 'end', reason: 'ok', detail: `${files} files, ${bytes} bytes` };
   }
 
