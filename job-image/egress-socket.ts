@@ -63,7 +63,7 @@ export const makeSocketConnector =
   (_options, callback) => {
     void (async () => {
       const opened = await whileAway(() => openSocket(socketPath), patience).catch((error: Error) => error);
-      if (opened instanceof Error) callback(opened, null);
+      if (types.isNativeError(opened)) callback(opened, null);
       else callback(null, opened);
     })();
   };

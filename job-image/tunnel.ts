@@ -5,6 +5,7 @@
 import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
+import { types } from 'node:util';
 import { buildConnector } from 'undici';
 import { whileAway, type Patience } from './egress-socket.ts';
 
@@ -74,7 +75,7 @@ export function makeTunnelConnector(
       const opened = await whileAway(() => openTunnel(socketPath, token, target), patience).catch(
         (error: Error) => error,
       );
-      if (opened instanceof Error) callback(opened, null);
+      if (types.isNativeError(opened)) callback(opened, null);
       else secure({ ...options, httpSocket: opened }, callback);
     })();
   };
