@@ -20,6 +20,7 @@ import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
 import { makeLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
+import { addTokenRoutes } from './token/route.ts';
 
 export type AppDeps = {
   pool: Pool;
@@ -77,6 +78,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addOperations(router, { pool, limitKey }, OPERATIONS);
   addDocuments(router, OPERATIONS, desk.publicUrl);
   addFinalizeRoutes(router, { pool, masterKey, metrics });
+  addTokenRoutes(router, { pool, masterKey });
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.

@@ -34,6 +34,7 @@ export const PROBLEMS = {
   internal: [500, 'Something went wrong here'],
   too_many_listeners: [503, 'Too many listen already'],
   not_ready: [503, 'Not ready'],
+  token_not_ready: [503, 'The token is not made yet'],
   attempt_not_running_yet: [503, 'The attempt is not recorded as running yet'],
 } as const satisfies Record<string, readonly [number, string]>;
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { finalizePath } from '../job-image/contract/signed-call.ts';
+import { finalizePath, TOKEN_CALL_MAX_BYTES, tokenPath } from '../job-image/contract/signed-call.ts';
 import { ATTEMPT, OTHER_ATTEMPT, sendRaw, startEgress, TOKEN, tokenFor } from './test/start.ts';
 
 type Seen = { method: string | undefined; url: string | undefined; headers: http.IncomingHttpHeaders; body: string };
@@ -150,4 +150,13 @@ test('a second request hidden in the body of the first never reaches the API', a
   );
   expect(text).toContain('HTTP/1.1 202');
   expect(seen).toMatchObject([{ url: `/base${finalizePath(ATTEMPT)}`, body: hidden }]);
+});
+
+test('a call for a token is relayed, and none larger than it may be', async () => {
+  expect(await ask(tokenPath(ATTEMPT), { body: 'x'.repeat(TOKEN_CALL_MAX_BYTES) })).toMatchObject({ status: 202 });
+  expect(seen).toMatchObject([{ method: 'POST', url: `/base${tokenPath(ATTEMPT)}` }]);
+  expect(await ask(tokenPath(ATTEMPT), { body: 'x'.repeat(TOKEN_CALL_MAX_BYTES + 1) })).toMatchObject({ status: 413 });
+  expect(await ask(`${tokenPath(ATTEMPT)}s`)).toMatchObject({ status: 404 });
+  expect(await ask(tokenPath(OTHER_ATTEMPT))).toMatchObject({ status: 403 });
+  expect(seen).toHaveLength(1);
 });

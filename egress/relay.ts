@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { errors, request as send, type Dispatcher } from 'undici';
-import { FINALIZE_MAX_BYTES, RELAYED_PATH } from '../job-image/contract/signed-call.ts';
+import { callMaxBytes, RELAYED_PATH } from '../job-image/contract/signed-call.ts';
 import type { Metrics } from './metrics.ts';
 import { problemAnswer, type RefusalCode } from './refusal.ts';
 import type { Slots } from './slots.ts';
@@ -85,7 +85,8 @@ export function makeRelay(deps: RelayDeps): (request: IncomingMessage, response:
       response.writeHead(status, headers).end(body);
     };
     const path = request.url ?? '';
-    const attemptOfPath = RELAYED_PATH.exec(path)?.[1];
+    const [, attemptOfPath, callName] = RELAYED_PATH.exec(path) ?? [];
+    const maxBytes = callMaxBytes(callName);
     if (request.headers.upgrade !== undefined) return refuse('upgrade_refused');
     if (attemptOfPath === undefined) return refuse('path_refused');
     if (request.method !== 'POST') return refuse('method_refused');
@@ -93,12 +94,11 @@ export function makeRelay(deps: RelayDeps): (request: IncomingMessage, response:
     if (typeof claims === 'string') return refuse(claims);
     const { attempt } = claims;
     if (attemptOfPath !== attempt) return refuse('foreign_attempt', { attempt });
-    if (Number(request.headers['content-length'] ?? 0) > FINALIZE_MAX_BYTES)
-      return refuse('body_too_large', { attempt });
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) return refuse('body_too_large', { attempt });
     const release = deps.relays.take(attempt);
     if (release === undefined) return refuse('too_many_tunnels', { attempt });
     try {
-      const body = await readUpTo(request, FINALIZE_MAX_BYTES).catch(() => 'aborted' as const);
+      const body = await readUpTo(request, maxBytes).catch(() => 'aborted' as const);
       if (body === 'aborted') return refuse('bad_request', { attempt });
       if (body === undefined) return refuse('body_too_large', { attempt });
       const passed = Object.fromEntries(

@@ -12,7 +12,8 @@ import { startEgress, tokenFor } from '../egress/test/start.ts';
 import { deriveAttemptKey } from './contract/attempt-key.ts';
 import { encodeEnvelope, secretsOf, type Envelope } from './contract/envelope.ts';
 import { parseJobMessage, type JobMessage } from './contract/messages.ts';
-import { finalizePath, finalizeSchema } from './contract/signed-call.ts';
+import { sealToken } from './contract/sealed-token.ts';
+import { finalizePath, finalizeSchema, tokenCallSchema, tokenPath } from './contract/signed-call.ts';
 import { runJob } from './job.ts';
 import { ATTEMPT_ID, DRIVE_ID, JOB_ID, PROVIDER_TOKEN, startOutside, type Outside } from './test/outside.ts';
 
@@ -22,16 +23,32 @@ let egress: Awaited<ReturnType<typeof startEgress>>;
 let api: http.Server;
 let calls: { url: string | undefined; headers: Record<string, string>; body: string }[];
 let folder: string;
+let tokenWishes: number;
+let fresh: string;
+const ATTEMPT_KEY = deriveAttemptKey(Buffer.alloc(32), ATTEMPT_ID);
 
 const hostOf = (url: string): string => new URL(url).host;
 beforeEach(async () => {
   calls = [];
+  tokenWishes = 0;
+  fresh = '';
   folder = await mkdtemp(join(tmpdir(), 'job-'));
   outside = await startOutside();
   api = http.createServer((request, response) => {
     void (async () => {
       const body = Buffer.concat(await request.toArray()).toString();
       calls.push({ url: request.url, headers: request.headers as Record<string, string>, body });
+      const wish = request.url === tokenPath(ATTEMPT_ID) ? tokenCallSchema.parse(JSON.parse(body)) : undefined;
+      if (wish !== undefined) {
+        tokenWishes += 1;
+        if (tokenWishes === 1) response.writeHead(503, { 'retry-after': '0' }).end();
+        else {
+          fresh = await outside.freshToken();
+          const sealed = sealToken(ATTEMPT_KEY, { attemptId: ATTEMPT_ID, n: wish.n }, fresh);
+          response.writeHead(200).end(JSON.stringify({ sealed: sealed.toString('base64') }));
+        }
+        return;
+      }
       response.writeHead(202).end();
     })();
   });
@@ -65,7 +82,7 @@ const envelopeOf = (course: string, change: Partial<Envelope> = {}): Envelope =>
   },
   drive: { apiUrl: outside.googleUrl, accessToken: outside.token, parentFolderId: DRIVE_ID, folderName: 'Order 1' },
   egressToken: tokenFor(ATTEMPT_ID),
-  attemptKey: deriveAttemptKey(Buffer.alloc(32), ATTEMPT_ID),
+  attemptKey: ATTEMPT_KEY,
   extraCaPem: outside.caPem,
   parallelFiles: 2,
   ...change,
@@ -142,4 +159,24 @@ test('an authority that nobody vouches for is no provider', async () => {
   const { extraCaPem: _without, ...envelope } = envelopeOf('tiny');
   const { said } = await run(envelope);
   expect(said.at(-1)).toMatchObject({ reason: 'provider_unavailable', detail: expect.stringContaining('CERT') });
+}, 20_000);
+
+test('a Drive token that runs out in the middle is replaced by a fresh one, once for all files, and the job goes on', async () => {
+  // The first files are under way when Drive forgets every token it gave.
+  outside.onDrive('POST', '/upload/drive/v3/files', () => outside.expireTokens());
+  const { exit, said, printed } = await run(envelopeOf('tiny', { parallelFiles: 1 }));
+  expect(said.at(-1)).toMatchObject({ lading: 'end', reason: 'ok' });
+  expect(exit).toBe(0);
+  expect(calls.map(({ url }) => url)).toEqual([tokenPath(ATTEMPT_ID), tokenPath(ATTEMPT_ID), finalizePath(ATTEMPT_ID)]);
+  expect(calls[1]?.headers['webhook-id']).toBe(calls[0]?.headers['webhook-id']);
+  expect((await outside.driveFiles()).filter(({ size }) => size !== null)).toHaveLength(3);
+  expect(fresh).not.toBe('');
+  expect(printed).not.toContain(fresh);
+}, 20_000);
+
+test('a fresh token that Drive refuses too ends the attempt as Drive unavailable', async () => {
+  await outside.driveFault({ match: { path: '/drive/v3/files' }, status: 401, reason: 'authError', times: 100 });
+  const { said } = await run(envelopeOf('tiny'));
+  expect(said.at(-1)).toMatchObject({ reason: 'drive_unavailable', detail: expect.stringContaining('401') });
+  expect(tokenWishes).toBe(2);
 }, 20_000);

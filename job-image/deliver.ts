@@ -8,16 +8,23 @@ import { postFinalize } from './finalize.ts';
 import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
 import { makeProvider } from './providers/make-provider.ts';
+import { makeRenewToken } from './renew-token.ts';
 import { filesAtOnce, transferAll } from './transfer.ts';
 import { transferStreams } from './transfer-stream.ts';
 
 /** Resolves when the API has accepted the manifest of delivered files. Throws JobEnd, or what `signal` aborts with. */
 export async function deliver(
   envelope: Envelope,
-  options: { readonly egressSocket: string; readonly say: (message: JobMessage) => void; readonly signal: AbortSignal },
+  options: {
+    readonly egressSocket: string;
+    readonly say: (message: JobMessage) => void;
+    /** Hears of every secret that the job learns on its way. */
+    readonly onSecret: (secret: string) => void;
+    readonly signal: AbortSignal;
+  },
 ): Promise<{ files: number; bytes: number }> {
   const { jobId, attemptId, parallelFiles, egressToken, attemptKey, source } = envelope;
-  const { egressSocket, say, signal } = options;
+  const { egressSocket, say, onSecret, signal } = options;
   const network = makeNetwork({
     socketPath: egressSocket,
     egressToken,
@@ -29,7 +36,9 @@ export async function deliver(
     const { https } = network;
     const provider = await makeProvider(https, source);
     const { apiUrl, accessToken, parentFolderId, folderName } = envelope.drive;
-    const drive = makeDrive({ https, apiUrl, accessToken });
+    const door = { egress: network.egress, egressToken, attemptKey };
+    const renewToken = makeRenewToken(door, { attemptId, onToken: onSecret }, signal);
+    const drive = makeDrive({ https, apiUrl, accessToken, renewToken });
 
     const files = await provider.list(signal);
     const streams = (await provider.streams?.(signal)) ?? [];
@@ -52,7 +61,7 @@ export async function deliver(
     progress.say();
 
     const body = { type: 'attempt.finalized', attemptId, folderId: folder.id, files: delivered } as const;
-    await postFinalize({ egress: network.egress, egressToken, attemptKey, body }, signal);
+    await postFinalize({ ...door, body }, signal);
     return { files: delivered.length, bytes: delivered.reduce((sum, file) => sum + file.bytes, 0) };
   } finally {
     await network.close();

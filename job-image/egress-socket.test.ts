@@ -82,3 +82,12 @@ test('nobody waits any more once the network is closed', async () => {
   await asked;
   expect(performance.now() - startedMs).toBeLessThan(AWAY_MS);
 });
+
+test('a call that is stopped while egress is away ends at once', async () => {
+  const stop = new AbortController();
+  const startedMs = performance.now();
+  const asked = call('https://drive.example/', { method: 'GET', dispatcher: network.https, signal: stop.signal });
+  stop.abort(new Error('told to stop'));
+  await expect(asked).rejects.toThrow('told to stop');
+  expect(performance.now() - startedMs).toBeLessThan(AWAY_MS);
+});

@@ -1,17 +1,14 @@
-/** The signed call that hands the delivered files over: Standard Webhooks 1.0, through the relay of egress. */
-import { Webhook } from 'standardwebhooks';
-import type { Dispatcher } from 'undici';
+/** The signed call that hands the delivered files over. */
 import { finalizePath, type FinalizeBody } from './contract/signed-call.ts';
 import { JobEnd } from './ending.ts';
-import { call, dropBody, type Response } from './http-call.ts';
-import { AWAY_MAX_MS, parseRetryAfter, withRetries, type RetryLimits, type Tried } from './retry.ts';
+import { dropBody, type Response } from './http-call.ts';
+import { isApiAway, postSigned, type ApiDoor } from './post-signed.ts';
+import { AWAY_MAX_MS, parseRetryAfter, type RetryLimits, type Tried } from './retry.ts';
 
 /** At most some 27 s of waiting, where the API answers; while it is away the clock counts. */
 export const FINALIZE_RETRY: RetryLimits = { tries: 7, baseMs: 500, capMs: 8_000, retryAfterMaxSeconds: 10 };
 
 const REFUSED = new Set([401, 409, 410]);
-/** Said by egress where the API does not answer, and by the API where it cannot work. */
-const AWAY = new Set([502, 503, 504]);
 
 function readAnswer(response: Response): Tried<void> {
   const { statusCode: status } = response;
@@ -21,7 +18,7 @@ function readAnswer(response: Response): Tried<void> {
   const again = {
     again: `finalize: answered ${status}`,
     retryAfterSeconds: parseRetryAfter(response.headers['retry-after'], Date.now()),
-    ...(AWAY.has(status) ? { isOursAway: true as const } : {}),
+    ...(isApiAway(status) ? { isOursAway: true as const } : {}),
   };
   if (status >= 500 || status === 408 || status === 425 || status === 429) return again;
   throw new JobEnd('finalize_unavailable', again.again);
@@ -29,44 +26,27 @@ function readAnswer(response: Response): Tried<void> {
 
 /** Throws JobEnd finalize_refused, finalize_unavailable, api_unavailable or egress_unavailable. */
 export async function postFinalize(
-  options: {
-    readonly egress: Dispatcher;
-    readonly egressToken: string;
-    readonly attemptKey: string;
+  options: ApiDoor & {
     readonly body: FinalizeBody;
     readonly retry?: RetryLimits;
     readonly awayMaxMs?: number;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { egress, egressToken, attemptKey, body, retry = FINALIZE_RETRY, awayMaxMs = AWAY_MAX_MS } = options;
-  const webhook = new Webhook(attemptKey);
-  const payload = JSON.stringify(body);
-  // One id for all tries: whoever took an earlier one knows the repeat by it.
-  const id = `msg_${body.attemptId}`;
-  const post = async (): Promise<Tried<void>> => {
-    const now = new Date();
-    const tried = await call(`http://egress${finalizePath(body.attemptId)}`, {
-      method: 'POST',
-      dispatcher: egress,
-      headers: {
-        'content-type': 'application/json',
-        'proxy-authorization': `Bearer ${egressToken}`,
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
-        'webhook-signature': webhook.sign(id, now, payload),
-      },
-      body: payload,
-      signal,
-    });
-    return 'again' in tried ? { again: `finalize: ${tried.again}` } : readAnswer(tried.done);
-  };
-  await withRetries(
-    retry,
+  const { body, retry = FINALIZE_RETRY, awayMaxMs = AWAY_MAX_MS } = options;
+  await postSigned(
+    options,
+    {
+      id: `msg_${body.attemptId}`,
+      path: finalizePath(body.attemptId),
+      body,
+      what: 'finalize',
+      retry,
+      awayMaxMs,
+      read: readAnswer,
+      exhausted: ({ again, retryAfterSeconds, isOursAway }) =>
+        new JobEnd(isOursAway ? 'api_unavailable' : 'finalize_unavailable', again, { retryAfterSeconds }),
+    },
     signal,
-    post,
-    ({ again, retryAfterSeconds, isOursAway }) =>
-      new JobEnd(isOursAway ? 'api_unavailable' : 'finalize_unavailable', again, { retryAfterSeconds }),
-    awayMaxMs,
   );
 }

@@ -18,13 +18,26 @@ export const failureName = (error: unknown): string => {
   return (error as NodeJS.ErrnoException).code ?? error.name;
 };
 
+/** undici hears of an abort once the request has its connection; while egress is away that may take long. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /**
  * One HTTP exchange, up to the headers of its answer; a broken connection is an answer too. Throws what `signal` aborts
  * with, TunnelRefusedError where egress will never let this host through, and JobEnd egress_unavailable where it is away.
  */
 export async function call(url: string, options: Options): Promise<Tried<Response>> {
   try {
-    return { done: await request(url, options) };
+    return { done: await unlessAborted(request(url, options), options.signal) };
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof EgressAwayError) throw new JobEnd('egress_unavailable', error.message, { cause: error });

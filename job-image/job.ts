@@ -82,23 +82,25 @@ function endOf(error: unknown, isStopped: boolean, mask: (text: string) => strin
 /** Runs one job and answers the exit code it ends with; the last line is on its way by then. Never rejects. */
 export async function runJob(surroundings: JobSurroundings): Promise<number> {
   const { stdin, stdout, nonce, secretsDir, egressSocket, stop, crashed } = surroundings;
+  // What still goes on when the job has ended, because something else broke, ends too.
+  const over = new AbortController();
+  const signal = AbortSignal.any([stop, over.signal]);
   let mask = makeMasker([]);
   const say = (message: JobMessage): void => void stdout.write(mask(formatJobMessage(message)));
 
-  // However it ends, nothing goes on behind its back.
-  const over = new AbortController();
   async function work(): Promise<End> {
     const envelope = await receive(stdin, nonce);
-    mask = makeMasker(secretsOf(envelope));
+    const secrets = secretsOf(envelope);
+    mask = makeMasker(secrets);
+    const onSecret = (secret: string): void => {
+      secrets.push(secret);
+      mask = makeMasker(secrets);
+    };
     // To memory, and sooner done than a thread is woken for it.
     writeFileSync(join(secretsDir, ENVELOPE_FILE), JSON.stringify(envelope), { mode: 0o600 });
     say({ lading: 'accepted', attemptId: envelope.attemptId });
     const { deliver } = await import('./deliver.ts');
-    const { files, bytes } = await deliver(envelope, {
-      egressSocket,
-      say,
-      signal: AbortSignal.any([stop, over.signal]),
-    });
+    const { files, bytes } = await deliver(envelope, { egressSocket, say, onSecret, signal });
     return { lading: 'end', reason: 'ok', detail: `${files} files, ${bytes} bytes` };
   }
 
@@ -115,9 +117,8 @@ export async function runJob(surroundings: JobSurroundings): Promise<number> {
     end = await Promise.race([work(), crashed, stopped.promise]);
   } catch (error) {
     end = endOf(error, stop.aborted, mask);
-  } finally {
-    over.abort();
   }
+  over.abort(new Error('the job has ended'));
   const flushed = new Promise<void>((resolve) => stdout.write(mask(formatJobMessage(end)), () => resolve()));
   await Promise.race([flushed, sleep(FLUSH_LIMIT_MS)]);
   return EXIT_OF_REASON[end.reason];

@@ -85,7 +85,7 @@ async function* allFiles(client: drive_v3.Drive, q: string): AsyncGenerator<driv
 export function makeGoogle(options: TokenSource & { apiUrl: string }): Google {
   // Many tokens a minute in a busy hour: a handshake for each costs more than signing it.
   const agent = new Agent({ keepAlive: true, timeout: CALL_LIMIT_MS });
-  const auth = new OAuth2Client();
+  const auth = new OAuth2Client({ forceRefreshOnFailure: true });
   auth.refreshHandler = async () => ({
     access_token: await mint(options, agent),
     expiry_date: Date.now() + TOKEN_REUSED_MS,

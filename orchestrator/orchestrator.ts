@@ -14,6 +14,7 @@ import { EngineError, type Engine } from './engine/engine.ts';
 import { watchEngine } from './engine/watched.ts';
 import { reproducibleSecrets } from './envelope-for.ts';
 import { makeFollowing } from './following.ts';
+import { makeGiveToken } from './give-token.ts';
 import { makeGoogle } from './google.ts';
 import { startHealthServer } from './health.ts';
 import { listenForJobs } from './listen.ts';
@@ -237,6 +238,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     secretsOf: (attempt) => reproducibleSecrets(config, attempt),
     diskFreeBytes,
     measureSkew,
+    giveToken: makeGiveToken({ pool, log, masterKey: config.masterKey, mintToken: google.mintToken }),
     onAdopted: (orphanedSeconds) => {
       metrics.adopted.inc();
       metrics.adoption.observe(orphanedSeconds);

@@ -41,6 +41,8 @@ export type ReconcileDeps = SettleDeps & {
   /** Free bytes where the engine keeps its containers. */
   diskFreeBytes: () => Promise<number>;
   measureSkew: () => Promise<void>;
+  /** Begins to make the n-th fresh Drive token of an attempt; asked again in each pass until it is there. */
+  giveToken: (attemptId: string, n: number) => void;
   onAdopted: (orphanedSeconds: number) => void;
   /** The leases are renewed; `held` attempts are this process's. */
   onRenewed: (held: number) => void;
@@ -111,6 +113,7 @@ async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise
   deps.onRenewed(held.length);
   deps.following.keepOnly(held);
   for (const attempt of held) {
+    if (attempt.token_wanted !== null) deps.giveToken(attempt.id, attempt.token_wanted);
     const repair = repairOf(attempt, {
       followed: deps.following.has(attempt.id, attempt.lease_epoch),
       launching: deps.launching.has(attempt.id),

@@ -215,15 +215,15 @@ export const settle = (
     ],
   );
 
+/** `token_wanted` is the number of the Drive token that its job waits for. */
+export type HeldAttempt = AttemptRow & { overdue: boolean; token_wanted: number | null };
+
 /** Prolongs every lease of `holder` and answers what it still holds, and which deadlines have passed. */
-export async function renewLeases(
-  db: Database,
-  holder: string,
-  leaseSeconds: number,
-): Promise<(AttemptRow & { overdue: boolean })[]> {
-  const { rows } = await db.query<AttemptRow & { overdue: boolean }>(
+export async function renewLeases(db: Database, holder: string, leaseSeconds: number): Promise<HeldAttempt[]> {
+  const { rows } = await db.query<HeldAttempt>(
     `UPDATE attempts SET lease_expires_at = now() + make_interval(secs => $2::int)
-     WHERE lease_holder = $1::text AND state <> 'settled' RETURNING ${COLUMNS}, deadline_at <= now() AS overdue`,
+     WHERE lease_holder = $1::text AND state <> 'settled' RETURNING ${COLUMNS}, deadline_at <= now() AS overdue,
+       (SELECT min(t.n) FROM drive_tokens t WHERE t.attempt_id = attempts.id AND t.sealed_at IS NULL) AS token_wanted`,
     [holder, leaseSeconds],
   );
   return rows;

@@ -10,6 +10,7 @@ export const DRIVE_RETRY: RetryLimits = { tries: 6, baseMs: 500, capMs: 8_000, r
 
 /** A list page of 1,000 files with long names fits; Drive's answers are never larger. */
 const ANSWER_MAX_BYTES = 8 * 1024 * 1024;
+const HTTP_UNAUTHORIZED = 401;
 
 export type DriveRequest = {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -80,26 +81,48 @@ export function makeDrive(options: {
   /** Without a trailing slash. */
   readonly apiUrl: string;
   readonly accessToken: string;
+  /** A fresh token in place of one that Drive refused. Throws JobEnd. Without it a 401 ends the job. */
+  readonly renewToken?: () => Promise<string>;
   readonly retry?: RetryLimits;
 }): Drive {
-  const { https, apiUrl, accessToken, retry = DRIVE_RETRY } = options;
+  const { https, apiUrl, renewToken, retry = DRIVE_RETRY } = options;
+  let token = options.accessToken;
+  let renewing: Promise<void> | undefined;
 
-  async function once(request: DriveRequest, signal: AbortSignal): Promise<Tried<DriveAnswer>> {
+  /** Once for all calls that met the same refusal. */
+  async function renew(refused: string): Promise<boolean> {
+    if (renewToken === undefined) return false;
+    if (token !== refused) return true;
+    renewing ??= renewToken()
+      .then((fresh) => void (token = fresh))
+      .finally(() => (renewing = undefined));
+    await renewing;
+    return true;
+  }
+
+  async function ask(request: DriveRequest, bearer: string, signal: AbortSignal): Promise<Tried<DriveReply>> {
     const { method, path, query = {}, json, headers = {}, what } = request;
     const search = new URLSearchParams({ supportsAllDrives: 'true', ...query });
     const tried = await callDrive(`${apiUrl}${path}?${search.toString()}`, {
       method,
       dispatcher: https,
       headers: {
-        authorization: `Bearer ${accessToken}`,
+        authorization: `Bearer ${bearer}`,
         ...(json === undefined ? {} : { 'content-type': 'application/json; charset=UTF-8' }),
         ...headers,
       },
       body: json === undefined ? null : JSON.stringify(json),
       signal,
     });
-    if ('again' in tried) return { again: `${what}: ${tried.again}` };
-    const reply = await readReply(tried.done, what, signal);
+    return 'again' in tried ? { again: `${what}: ${tried.again}` } : await readReply(tried.done, what, signal);
+  }
+
+  async function once(request: DriveRequest, signal: AbortSignal): Promise<Tried<DriveAnswer>> {
+    const bearer = token;
+    let reply = await ask(request, bearer, signal);
+    // A refused call did nothing, so that it may be repeated; one more refusal is not about the token's age.
+    if ('done' in reply && reply.done.status === HTTP_UNAUTHORIZED && (await renew(bearer)))
+      reply = await ask(request, token, signal);
     if ('again' in reply) return reply;
     const { verdict, again } = reply.done;
     if (verdict === 'ok') return { done: reply.done };

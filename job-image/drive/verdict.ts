@@ -20,8 +20,8 @@ const QUOTA_REASONS = new Set([
 ]);
 
 /**
- * 401 ends as drive_unavailable: the token is short-lived and minted outside, so the next attempt brings a fresh one, and
- * a credential that is truly dead shows where it is minted.
+ * 401 ends as drive_unavailable where a fresh token was refused too: the next attempt brings another one, and a credential
+ * that is truly dead shows where it is minted.
  */
 export function driveVerdict(status: number, reason: string | undefined): Verdict {
   if (status >= 200 && status < 300) return 'ok';

@@ -81,9 +81,17 @@ export async function startOutside() {
     servings.push(serving);
     return serving;
   };
-  const google = await serveHttps((publicUrl) =>
-    makeGoogle({ accounts: [account], publicUrl, sharedDriveId: DRIVE_ID, dataDir: undefined, log }),
-  );
+  let whenAsked: { method: string; path: string; act: () => Promise<unknown> } | undefined;
+  const google = await serveHttps((publicUrl) => {
+    const drive = makeGoogle({ accounts: [account], publicUrl, sharedDriveId: DRIVE_ID, dataDir: undefined, log });
+    return (request, response) => {
+      const due = whenAsked;
+      if (due !== undefined && due.method === request.method && request.url?.startsWith(due.path) === true) {
+        whenAsked = undefined;
+        void due.act().then(() => drive(request, response));
+      } else drive(request, response);
+    };
+  });
   const provider = await serveHttps(() =>
     makeProvider({
       coursesDir: undefined,
@@ -118,6 +126,12 @@ export async function startOutside() {
     token: await accessToken(google.url, account, https),
     driveFault: (fault: Fault) => control(google.url, 'POST', 'faults', fault),
     providerFault: (fault: Fault) => control(provider.url, 'POST', 'faults', fault),
+    freshToken: () => accessToken(google.url, account, https),
+    expireTokens: () => control(google.url, 'DELETE', 'tokens'),
+    /** Does this once, when such a request first comes to Drive, before it is answered. */
+    onDrive: (method: string, path: string, act: () => Promise<unknown>): void => {
+      whenAsked = { method, path, act };
+    },
     expireSessions: () => control(google.url, 'DELETE', 'sessions'),
     driveKinds: async () => ((await control(google.url, 'GET', 'requests')) as { kinds: Record<string, number> }).kinds,
     driveFiles: async () => (await control(google.url, 'GET', 'files')) as DriveFile[],

@@ -1,6 +1,7 @@
 /** What is lost is ours: a job is not charged for it, and whatever happened to us, it ends with its own cause. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Agent, request } from 'undici';
 import { startPostgres, type Postgres } from '../../sandbox/postgres.ts';
 import { attemptsOf, containersOf, docker, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
 
@@ -71,6 +72,28 @@ test('egress gone in the middle of a transfer, and back: the same container goes
   const { rows } = await e2e.pool.query('SELECT attempts_spent, losses FROM jobs WHERE id = $1', [running.job_id]);
   expect(rows).toEqual([{ attempts_spent: 0, losses: 0 }]);
 }, 150_000);
+
+test('Drive forgets every token it gave: a job gets a fresh one through the API, and its one container delivers', async () => {
+  // Those that are in stock for jobs to come are dead now.
+  const drive = new Agent({ connect: { ca: e2e.system.caPem } });
+  const forgotten = await request(`${e2e.system.googleUrl}/sandbox/tokens`, { method: 'DELETE', dispatcher: drive });
+  await drive.destroy();
+  expect(forgotten.statusCode).toBe(204);
+  const order = await e2e.customer.order('slow', 'customer@shop.example');
+  await e2e.customer.pay(order);
+  const running = await runningAttempt(e2e.pool, order.code);
+  await eventually('a fresh token was given', 20_000, async () => {
+    const { rowCount } = await e2e.pool.query(
+      'SELECT FROM drive_tokens WHERE attempt_id = $1 AND n = 1 AND sealed_at IS NOT NULL',
+      [running.id],
+    );
+    return rowCount === 1 ? true : undefined;
+  });
+  await e2e.customer.waitFor(order, ['completed'], 90_000);
+  expect((await attemptsOf(e2e.pool, order.code)).map((one) => [one.n, one.container_id])).toEqual([
+    [1, running.container_id],
+  ]);
+}, 120_000);
 
 test('an orchestrator that dies in the last attempt: the dead letter has the cause, within a minute', async () => {
   const order = await e2e.customer.order('always-503', 'customer@shop.example');

@@ -1,5 +1,5 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
-import { deriveAttemptKey } from '../../job-image/contract/attempt-key.ts';
+import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
 
 export type SignedHeaders = { id: string; timestamp: string; signature: string };
 
