@@ -86,7 +86,8 @@ describe('no secret of the envelope is found', () => {
     const connections = proxy.sent().map((bytes) => bytes.toString('latin1'));
     const [requests, stdins] = [0, 1].map((part) =>
       connections.map(
-        (text) => text.split(/(?<=POST \/containers\/[0-9a-f]+\/attach[^\r]*\r\n(?:[^\r]+\r\n)*\r\n)/)[part] ?? '',
+        (text) =>
+          text.split(/(?<=POST \/v[\d.]+\/containers\/[0-9a-f]+\/attach[^\r]*\r\n(?:[^\r]+\r\n)*\r\n)/)[part] ?? '',
       ),
     ) as [string[], string[]];
     expect(requests.some((text) => /POST \/v[\d.]+\/containers\/create\?/.test(text))).toBe(true);
