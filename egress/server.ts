@@ -11,8 +11,9 @@ import { makeSlots } from './slots.ts';
 import type { AllowList } from './target.ts';
 
 const HEADERS_MAX_BYTES = 16 * 1024;
-const HEADERS_LIMIT_MS = 10_000;
+const HEADERS_LIMIT_MS = 3_000;
 const REQUEST_LIMIT_MS = 60_000;
+const CHECKED_EVERY_MS = 1_000;
 const CONNECTIONS_MAX = 8_192;
 const API_CONNECTIONS_MAX = 32;
 
@@ -49,6 +50,8 @@ export function makeEgressServer(options: {
     maxHeaderSize: HEADERS_MAX_BYTES,
     headersTimeout: HEADERS_LIMIT_MS,
     requestTimeout: REQUEST_LIMIT_MS,
+    // Node looks every 30 s: silent connections of one job would hold the places of all others so long.
+    connectionsCheckingInterval: CHECKED_EVERY_MS,
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.on('connection', (socket: Duplex) => {

@@ -42,6 +42,7 @@ const STANDBY_PROFILE = 'standard';
 const TASKS_STOP_LIMIT_MS = 2_000;
 const STANDBY_STOP_LIMIT_MS = 3_000;
 const SWEEP_STOP_LIMIT_MS = 1_000;
+const FOLLOWING_STOP_LIMIT_MS = 1_000;
 const STANDBY_WAIT_LIMIT_MS = 10_000;
 
 /** Waits for `work`, and no longer than `limitMs`. */
@@ -280,9 +281,8 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
         atMost(TASKS_STOP_LIMIT_MS, Promise.all([worker.stop(), starter.stop()])),
         atMost(STANDBY_STOP_LIMIT_MS, standby.stop()),
       ]);
-      await listener.stop();
-      await reconcile.stop();
-      await following.stop();
+      // A daemon or a database that hangs holds up none of it: what is written late is refused by the lease.
+      await atMost(FOLLOWING_STOP_LIMIT_MS, Promise.all([listener.stop(), reconcile.stop(), following.stop()]));
       tokens.stop();
       await releaseLeases(pool, holder);
       // What a sibling that was killed left behind would else stay until the next job.

@@ -7,7 +7,7 @@
  */
 import type { Logger } from 'pino';
 import { adoptExpired, ownersOf, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
-import { freeSlots, recordDiskFree } from '../sql/engines.ts';
+import { freeSlots, isQuarantined, recordDiskFree, releaseEngine } from '../sql/engines.ts';
 import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { enqueueTask, type TaskName } from '../sql/tasks.ts';
@@ -67,6 +67,16 @@ async function queueDueTasks(deps: ReconcileDeps): Promise<void> {
   if (free > 0) for (const id of await waitingJobs(deps.pool, free)) await enqueueTask(deps.pool, 'start-attempt', id);
 }
 
+/**
+ * Who put the engine into quarantine may have died since, or could not write that it answers again. Any orchestrator that
+ * reaches it lifts it.
+ */
+async function liftQuarantine(deps: ReconcileDeps): Promise<void> {
+  if (!(await isQuarantined(deps.pool, deps.engineName))) return;
+  await deps.engine.ping();
+  if (await releaseEngine(deps.pool, deps.engineName)) deps.log.info({ engine: deps.engineName }, 'quarantine lifted');
+}
+
 /** Removed, or at least not running any more: the sweep takes the rest of what cannot be removed now. */
 async function end(engine: Engine, containerId: string): Promise<void> {
   try {
@@ -103,7 +113,9 @@ async function stopContainer(deps: ReconcileDeps, attempt: AttemptRow, stopping:
     .catch(() => undefined);
 }
 
-async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise<void> {
+type Beside = (kind: string, work: () => Promise<unknown>) => void;
+
+async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>, beside: Beside): Promise<void> {
   const adopted = await adoptExpired(deps.pool, deps.engineName, deps.holder, deps.leaseSeconds);
   if (adopted.length > 0) {
     for (const attempt of adopted) deps.onAdopted(attempt.orphaned_seconds);
@@ -122,7 +134,7 @@ async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>): Promise
     try {
       if (repair === 'follow' && attempt.container_id)
         deps.following.follow(attempt, attempt.container_id, makeMasker(deps.secretsOf(attempt)));
-      if (repair === 'give_up') await giveUp(deps, attempt);
+      if (repair === 'give_up') beside(`give up ${attempt.id}`, () => giveUp(deps, attempt));
       if (repair === 'stop') await stopContainer(deps, attempt, stopping);
     } catch (error) {
       // One that cannot be mended does not keep the others waiting; the next pass tries again.
@@ -165,6 +177,16 @@ export async function sweep(
 
 export function startReconcile(deps: ReconcileDeps): Reconcile {
   const stopping = new Set<string>();
+  const inBackground = new Map<string, Promise<void>>();
+  /** What may hang on a daemon goes beside the passes, which keep the leases: one of a kind at a time. */
+  function beside(kind: string, work: () => Promise<unknown>): void {
+    if (inBackground.has(kind)) return;
+    const done = work()
+      .then(() => undefined)
+      .catch((error: unknown) => deps.log.warn({ err: error, work: kind }, 'failed, trying again'))
+      .finally(() => inBackground.delete(kind));
+    inBackground.set(kind, done);
+  }
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let again = false;
@@ -173,14 +195,15 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
   let plannedAt = Number.POSITIVE_INFINITY;
 
   async function pass(): Promise<void> {
-    await lookAfterOwn(deps, stopping);
+    await lookAfterOwn(deps, stopping, beside);
     await queueDueTasks(deps);
+    beside('quarantine', () => liftQuarantine(deps));
     deps.onPass();
     if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = Date.now();
       await deps.measureSkew();
       await recordDiskFree(deps.pool, deps.engineName, await deps.diskFreeBytes());
-      await sweep(deps, { dryRun: false });
+      beside('sweep', () => sweep(deps, { dryRun: false }));
     }
   }
 
@@ -189,7 +212,7 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
     const due = await nextDueMs(deps.pool);
     if (due !== undefined) return Math.min(due, PASS_EVERY_MS);
     // Before going to sleep: what somebody who died in the last moments left.
-    await sweep(deps, { dryRun: false });
+    beside('sweep', () => sweep(deps, { dryRun: false }));
     return undefined;
   };
 

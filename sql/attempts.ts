@@ -42,7 +42,8 @@ export type BegunAttempt = AttemptRow & {
 /**
  * The next job in the queue's order that is due gets a slot: engine, job and attempt are written together or not at
  * all. Undefined when nothing waits, or the engine has no slot, no memory, no disk or no place at the launch gate left,
- * or is in quarantine. `profiles` maps a profile's name to its limits; a job of another profile is left to others.
+ * or is in quarantine. `profiles` maps a profile's name to its limits; a job of another profile, or of one that this
+ * engine could never hold, is left to others.
  */
 export const beginNextAttempt = (
   db: Database,
@@ -64,6 +65,7 @@ export const beginNextAttempt = (
        FROM jobs j JOIN courses c ON c.id = j.course_id JOIN orders o ON o.id = j.order_id
        CROSS JOIN LATERAL (SELECT coalesce(j.profile, c.profile) AS profile) p
        WHERE j.state = 'enrolled' AND j.next_task_at <= now() AND $4::jsonb ? p.profile
+         AND ($4::jsonb -> p.profile ->> 'memoryBytes')::bigint <= (SELECT memory_bytes FROM engines WHERE name = $1::text)
        ORDER BY j.fair_tag, j.created_at LIMIT 1 FOR UPDATE OF j SKIP LOCKED
      ), slot AS (
        UPDATE engines e SET slots_used = slots_used + 1, launching = launching + 1,
@@ -139,11 +141,13 @@ export async function recordProgress(db: Database, lease: Lease, progress: unkno
 export const lockAttempt = (db: Database, id: string): Promise<AttemptRow | undefined> =>
   maybeOne<AttemptRow>(db, `SELECT ${COLUMNS} FROM attempts WHERE id = $1::uuid FOR UPDATE`, [id]);
 
+/** Undefined when it does not run, has a manifest already, or was cancelled: then nothing may be delivered any more. */
 export const recordFinalized = (db: Database, id: string): Promise<AttemptRow | undefined> =>
   maybeOne<AttemptRow>(
     db,
     `UPDATE attempts SET finalized_at = now()
-     WHERE id = $1::uuid AND state = 'running' AND finalized_at IS NULL RETURNING ${COLUMNS}`,
+     WHERE id = $1::uuid AND state = 'running' AND finalized_at IS NULL
+       AND stop_reason IS DISTINCT FROM 'cancelled' RETURNING ${COLUMNS}`,
     [id],
   );
 

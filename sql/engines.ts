@@ -24,6 +24,15 @@ export async function freeSlots(db: Database, name: string): Promise<number> {
   return row?.free ?? 0;
 }
 
+export async function isQuarantined(db: Database, name: string): Promise<boolean> {
+  const row = await maybeOne<{ quarantined: boolean }>(
+    db,
+    'SELECT quarantined_at IS NOT NULL AS quarantined FROM engines WHERE name = $1::text',
+    [name],
+  );
+  return row?.quarantined ?? false;
+}
+
 export async function recordDiskFree(db: Database, name: string, bytes: number): Promise<void> {
   await db.query('UPDATE engines SET disk_free_bytes = $2::bigint, updated_at = now() WHERE name = $1::text', [
     name,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import {
@@ -12,7 +13,7 @@ import {
   testJobIn,
   type World,
 } from '../test/orders.ts';
-import { beginRunning, recordContainer, recordFinalized, settle, type Verdict } from './attempts.ts';
+import { beginNextAttempt, beginRunning, recordContainer, recordFinalized, settle, type Verdict } from './attempts.ts';
 import { recordGrant, recordMail } from './deliveries.ts';
 import {
   acceptManifest,
@@ -248,6 +249,35 @@ describe('races', () => {
     } finally {
       await narrow.drop();
     }
+  });
+
+  test('a job that the engine could never hold keeps nobody waiting', async () => {
+    const narrow = await makeTestDatabase();
+    try {
+      const narrowWorld = await makeWorld(narrow, { memoryBytes: TEST_LIMITS.memoryBytes });
+      const big = await enrolledTestJob(narrowWorld);
+      await narrowWorld.owner.query(`UPDATE jobs SET profile = 'large' WHERE id = $1`, [big.id]);
+      const small = await enrolledTestJob(narrowWorld, 'other@shop.example');
+      const begun = await beginNextAttempt(narrowWorld.orchestrator, {
+        id: randomUUID(),
+        engine: TEST_ENGINE,
+        holder: 'holder',
+        leaseSeconds: 30,
+        profiles: { standard: TEST_LIMITS, large: { ...TEST_LIMITS, memoryBytes: 2 * TEST_LIMITS.memoryBytes } },
+        image: `sha256:${'0'.repeat(64)}`,
+      });
+      expect(begun?.job_id).toBe(small.id);
+    } finally {
+      await narrow.drop();
+    }
+  });
+
+  test('what was cancelled while it ran is not delivered any more', async () => {
+    const { job, attempt } = await runningTestAttempt(world);
+    expect(await inTransaction(world.owner, (client) => cancelJob(client, job.id, 'asked for'))).toBe('stopping');
+    expect(await recordFinalized(world.api, attempt.id)).toBeUndefined();
+    const late = world.api.query('UPDATE attempts SET finalized_at = now() WHERE id = $1', [attempt.id]);
+    expect(sqlStateOf(await late.catch((error: unknown) => error))).toBe(SQLSTATE.illegalMove);
   });
 
   test('an engine in quarantine, or with its disk below the floor, is given nothing', async () => {

@@ -154,7 +154,8 @@ CREATE FUNCTION attempt_may_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (OLD.state = 'settled' AND NOT (OLD.outcome = 'succeeded' AND NEW.outcome = 'manifest_false' AND NEW.state = 'settled'))
      OR (NEW.state = 'creating' AND OLD.state <> 'creating')
-     OR (OLD.finalized_at IS DISTINCT FROM NEW.finalized_at AND NOT (OLD.finalized_at IS NULL AND OLD.state = 'running'))
+     OR (OLD.finalized_at IS DISTINCT FROM NEW.finalized_at AND NOT (OLD.finalized_at IS NULL AND OLD.state = 'running'
+         AND OLD.stop_reason IS DISTINCT FROM 'cancelled'))
      OR NEW.lease_epoch < OLD.lease_epoch
      OR (NEW.job_id, NEW.n, NEW.id, NEW.engine, NEW.limits) IS DISTINCT FROM (OLD.job_id, OLD.n, OLD.id, OLD.engine, OLD.limits)
   THEN

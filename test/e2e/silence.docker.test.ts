@@ -99,3 +99,11 @@ test('a daemon that stops answering is quarantined, with an alarm, and used agai
     expect.any(Number),
   ]);
 }, 180_000);
+
+test('a quarantine whose maker died is lifted by whoever reaches the engine', async () => {
+  await e2e.pool.query(`UPDATE engines SET quarantined_at = now(), quarantine_reason = 'said by one who died'`);
+  const order = await e2e.customer.order('tiny', 'customer@shop.example');
+  await e2e.customer.pay(order);
+  await e2e.customer.waitFor(order, ['completed'], 30_000);
+  expect((await e2e.pool.query('SELECT quarantined_at FROM engines')).rows).toEqual([{ quarantined_at: null }]);
+}, 60_000);

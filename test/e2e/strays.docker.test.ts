@@ -6,6 +6,8 @@ import { pino } from 'pino';
 import { LABEL } from '../../orchestrator/container-spec.ts';
 import { makeDockerEngine } from '../../orchestrator/engine/docker.ts';
 import { sweep } from '../../orchestrator/reconcile.ts';
+import { cancelJob } from '../../sql/jobs.ts';
+import { inTransaction } from '../../sql/pool.ts';
 import { startEngineProxy, type EngineProxy } from './engine-proxy.ts';
 import { settledAttempt, startFixtureE2e, type FixtureE2e } from './fixture-world.ts';
 import { attemptsOf, docker, DOCKER_HOST, eventually, runningAttempt } from './world.ts';
@@ -16,12 +18,19 @@ const LOCK = 4_712;
 /** The daemon refuses to remove this one. */
 let stuck: string | undefined;
 let refusals = 0;
+/** Of this one's removal the daemon never hears, and nobody is answered. */
+let hung: string | undefined;
+let swallowed = 0;
 let proxy: EngineProxy;
 let e2e: FixtureE2e;
 let holder: pg.Client;
 beforeAll(async () => {
   proxy = await startEngineProxy(DOCKER_HOST, (chunk) => {
     const text = chunk.toString('latin1');
+    if (hung !== undefined && text.startsWith('DELETE ') && text.includes(`/containers/${hung}`)) {
+      swallowed += 1;
+      return Buffer.alloc(0);
+    }
     if (stuck === undefined || !text.startsWith('DELETE ') || !text.includes(`/containers/${stuck}`)) return chunk;
     refusals += 1;
     return Buffer.from(text.replace(/^DELETE \/v[\d.]+/, 'DELETE /v9.99'), 'latin1');
@@ -116,4 +125,49 @@ test('the sweep takes exactly what the database proves unowned, and nothing on a
   } finally {
     docker('rm', '--force', foreign);
   }
+}, 120_000);
+
+test('a removal that hangs holds up no lease, no cancellation and no hand-over', async () => {
+  const image = docker(
+    'inspect',
+    '--format',
+    '{{.Image}}',
+    docker('ps', '--all', '--quiet', '--filter', `name=lading-${e2e.installation}`).split('\n')[0] ?? '',
+  ).trim();
+  const labels = { [LABEL.installation]: e2e.installation, [LABEL.engine]: ENGINE, [LABEL.standby]: 'gone' };
+  const all = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+  const name = `lading-${e2e.installation}-${randomUUID()}`;
+  hung = docker(
+    'run',
+    '--detach',
+    '--network',
+    'none',
+    ...all,
+    '--name',
+    name,
+    '--entrypoint',
+    '/bin/true',
+    image,
+  ).trim();
+  docker('wait', hung);
+  e2e.system.processes.get('orchestrator-1')?.signal('SIGKILL');
+  await e2e.system.processes.get('orchestrator-1')?.exited;
+  await e2e.system.startOrchestrator('orchestrator-1');
+  await eventually('the sweep hangs', 20_000, async () => (swallowed > 0 ? true : undefined));
+
+  const order = await e2e.buy('sleep-ms-600000');
+  const { id, job_id: jobId } = await runningAttempt(e2e.pool, order.code);
+  await inTransaction(e2e.pool, (client) => cancelJob(client, jobId, 'asked for'));
+  expect((await settledAttempt(e2e.pool, order.code, 1, 15_000)).outcome).toBe('cancelled');
+  const { rows } = await e2e.pool.query<{ late: boolean }>(
+    'SELECT settled_at > lease_expires_at AS late FROM attempts WHERE id = $1',
+    [id],
+  );
+  expect(rows).toEqual([{ late: false }]);
+
+  const told = Date.now();
+  expect(await e2e.system.processes.get('orchestrator-1')?.stop()).toBe(0);
+  expect(Date.now() - told).toBeLessThan(6_000);
+  docker('rm', '--force', hung);
+  hung = undefined;
 }, 120_000);
