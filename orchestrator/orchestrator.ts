@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
 import { databaseNowMs } from '../sql/clock.ts';
-import { freeSlots, quarantineEngine, recordDiskFree, registerEngine, releaseEngine } from '../sql/engines.ts';
+import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine, roomOn } from '../sql/engines.ts';
 import { makePool, type Pool } from '../sql/pool.ts';
 import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
@@ -156,7 +156,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   const diskFreeBytes = (): Promise<number> => freeBytesAt(config.engine.diskPath);
   await recordDiskFree(pool, config.engine.name, await diskFreeBytes());
   await releaseEngine(pool, config.engine.name);
-  metrics.slotsFree.set(await freeSlots(pool, config.engine.name));
+  metrics.slotsFree.set((await roomOn(pool, config.engine.name)).free);
 
   const settling = {
     pool,
@@ -216,8 +216,11 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
       if (attempt.n === 1) metrics.queueWait.observe(attempt.seconds_from_paid);
     },
   });
-  starter = makeStarter(startOne, config.engine.launchesMax, (error) =>
-    log.warn({ err: error }, 'next attempt not begun'),
+  starter = makeStarter(
+    // Others may reach an engine that is silent to us; what we began there would only be lost.
+    async () => !engine.isSilent() && (await startOne()),
+    config.engine.launchesMax,
+    (error) => log.warn({ err: error }, 'next attempt not begun'),
   );
   const tasks = {
     enrol: makeEnrolTask({ ...shared, onEnrolled: startNext }),
@@ -236,6 +239,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   const worker = await startWorker(pool, tasks, config.taskConcurrency, log, onChange);
   reconcile = startReconcile({
     ...shared,
+    isEngineSilent: engine.isSilent,
     secretsOf: (attempt) => reproducibleSecrets(config, attempt),
     diskFreeBytes,
     measureSkew,

@@ -7,7 +7,7 @@
  */
 import type { Logger } from 'pino';
 import { adoptExpired, ownersOf, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
-import { freeSlots, isQuarantined, recordDiskFree, releaseEngine } from '../sql/engines.ts';
+import { recordDiskFree, releaseEngine, roomOn } from '../sql/engines.ts';
 import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { enqueueTask, type TaskName } from '../sql/tasks.ts';
@@ -30,6 +30,8 @@ export type ReconcileDeps = SettleDeps & {
   pool: Pool;
   log: Logger;
   engine: Engine;
+  /** It does not answer this process; others may reach it. */
+  isEngineSilent: () => boolean;
   engineName: string;
   installation: string;
   holder: string;
@@ -56,25 +58,32 @@ export type Reconcile = {
   stop: () => Promise<void>;
 };
 
+/** What may hang on a daemon goes beside the passes, which keep the leases: one of a kind at a time. */
+type Beside = (kind: string, work: () => Promise<unknown>) => void;
+
 const taskOf = (state: JobState, granted: boolean): TaskName =>
   state === 'delivering' ? (granted ? 'send-mail' : 'grant-access') : 'enrol';
 
-async function queueDueTasks(deps: ReconcileDeps): Promise<void> {
+async function queueDueTasks(deps: ReconcileDeps, beside: Beside): Promise<void> {
   for (const step of await dueSteps(deps.pool, DUE_STEPS_MAX))
     await enqueueTask(deps.pool, taskOf(step.state, step.granted), step.id);
-  const free = await freeSlots(deps.pool, deps.engineName);
+  const { free, quarantined } = await roomOn(deps.pool, deps.engineName);
   deps.onSlots(free);
+  if (quarantined) beside('quarantine', () => liftQuarantine(deps));
   if (free > 0) for (const id of await waitingJobs(deps.pool, free)) await enqueueTask(deps.pool, 'start-attempt', id);
 }
 
 /**
  * Who put the engine into quarantine may have died since, or could not write that it answers again. Any orchestrator that
- * reaches it lifts it.
+ * reaches it lifts it; one that does not begins nothing by itself.
  */
 async function liftQuarantine(deps: ReconcileDeps): Promise<void> {
-  if (!(await isQuarantined(deps.pool, deps.engineName))) return;
-  await deps.engine.ping();
-  if (await releaseEngine(deps.pool, deps.engineName)) deps.log.info({ engine: deps.engineName }, 'quarantine lifted');
+  const answers = await deps.engine.ping().then(
+    () => true,
+    () => false,
+  );
+  if (answers && (await releaseEngine(deps.pool, deps.engineName)))
+    deps.log.info({ engine: deps.engineName }, 'quarantine lifted');
 }
 
 /** Removed, or at least not running any more: the sweep takes the rest of what cannot be removed now. */
@@ -112,8 +121,6 @@ async function stopContainer(deps: ReconcileDeps, attempt: AttemptRow, stopping:
     .finally(() => stopping.delete(attempt.id))
     .catch(() => undefined);
 }
-
-type Beside = (kind: string, work: () => Promise<unknown>) => void;
 
 async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>, beside: Beside): Promise<void> {
   const adopted = await adoptExpired(deps.pool, deps.engineName, deps.holder, deps.leaseSeconds);
@@ -178,7 +185,6 @@ export async function sweep(
 export function startReconcile(deps: ReconcileDeps): Reconcile {
   const stopping = new Set<string>();
   const inBackground = new Map<string, Promise<void>>();
-  /** What may hang on a daemon goes beside the passes, which keep the leases: one of a kind at a time. */
   function beside(kind: string, work: () => Promise<unknown>): void {
     if (inBackground.has(kind)) return;
     const done = work()
@@ -195,9 +201,9 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
   let plannedAt = Number.POSITIVE_INFINITY;
 
   async function pass(): Promise<void> {
-    await lookAfterOwn(deps, stopping, beside);
-    await queueDueTasks(deps);
-    beside('quarantine', () => liftQuarantine(deps));
+    // Who cannot reach the engine can look after nothing on it: its leases end, and another that can goes on.
+    if (!deps.isEngineSilent()) await lookAfterOwn(deps, stopping, beside);
+    await queueDueTasks(deps, beside);
     deps.onPass();
     if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = Date.now();

@@ -13,24 +13,20 @@ export async function registerEngine(db: Database, name: string, capacity: Engin
   );
 }
 
-/** How many more attempts could begin now, as far as slots and the launch gate go; 0 in quarantine or below the disk floor. */
-export async function freeSlots(db: Database, name: string): Promise<number> {
-  const row = await maybeOne<{ free: number }>(
+/**
+ * How many more attempts could begin now, as far as slots and the launch gate go: none in quarantine or below the disk
+ * floor.
+ */
+export async function roomOn(db: Database, name: string): Promise<{ free: number; quarantined: boolean }> {
+  const row = await maybeOne<{ free: number; quarantined: boolean }>(
     db,
-    `SELECT greatest(0, least(slots - slots_used, launches_max - launching)) AS free FROM engines
-     WHERE name = $1::text AND quarantined_at IS NULL AND coalesce(disk_free_bytes >= disk_floor_bytes, true)`,
+    `SELECT quarantined_at IS NOT NULL AS quarantined,
+            CASE WHEN quarantined_at IS NULL AND coalesce(disk_free_bytes >= disk_floor_bytes, true)
+                 THEN greatest(0, least(slots - slots_used, launches_max - launching)) ELSE 0 END AS free
+     FROM engines WHERE name = $1::text`,
     [name],
   );
-  return row?.free ?? 0;
-}
-
-export async function isQuarantined(db: Database, name: string): Promise<boolean> {
-  const row = await maybeOne<{ quarantined: boolean }>(
-    db,
-    'SELECT quarantined_at IS NOT NULL AS quarantined FROM engines WHERE name = $1::text',
-    [name],
-  );
-  return row?.quarantined ?? false;
+  return row ?? { free: 0, quarantined: false };
 }
 
 export async function recordDiskFree(db: Database, name: string, bytes: number): Promise<void> {

@@ -11,7 +11,13 @@ const PING_EVERY_MS = 2_000;
 
 export type EngineWatch = { onSilent: (reason: string) => void; onAnswering: () => void };
 
-export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stopWatching: () => void } {
+export type WatchedEngine = Engine & {
+  /** It did not answer a ping, and none since. */
+  isSilent: () => boolean;
+  stopWatching: () => void;
+};
+
+export function watchEngine(engine: Engine, watch: EngineWatch): WatchedEngine {
   let asking: Promise<void> | undefined;
   let silent = false;
   let timer: NodeJS.Timeout | undefined;
@@ -72,6 +78,7 @@ export function watchEngine(engine: Engine, watch: EngineWatch): Engine & { stop
     host: () => counted(() => engine.host()),
     logs: (id, from, signal) => engine.logs(id, from, signal),
     wait: (id, signal) => engine.wait(id, signal),
+    isSilent: () => silent,
     stopWatching: () => {
       stopped = true;
       clearTimeout(timer);
