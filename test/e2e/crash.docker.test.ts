@@ -8,7 +8,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { callJson } from '../../sandbox/customer.ts';
 import { getJson } from '../../sandbox/https.ts';
-import { attemptsOf, containersOf, docker, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
+import {
+  attemptsOf,
+  containersOf,
+  docker,
+  type E2e,
+  eventually,
+  runningAttempt,
+  settledAttempts,
+  startE2e,
+} from './world.ts';
 
 const LOCK = 4_711;
 
@@ -121,10 +130,7 @@ const mails = z.array(z.object({ subject: z.string(), messageId: z.string() }));
 
 /** One delivery, and nothing left behind. */
 async function expectDeliveredOnce(orderCode: string, mailsMax: number): Promise<void> {
-  const attempts = await eventually('every attempt is settled', 30_000, async () => {
-    const all = await attemptsOf(e2e.pool, orderCode);
-    return all.every((one) => one.state === 'settled') ? all : undefined;
-  });
+  const attempts = await settledAttempts(e2e.pool, orderCode);
   const jobId = attempts[0]?.job_id ?? '';
   const { rows } = await e2e.pool.query(
     `SELECT (SELECT count(*) FROM payments WHERE order_id = o.id) AS payments, j.attempts_spent, j.state,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { attemptsOf, containersOf, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
+import { attemptsOf, containersOf, type E2e, eventually, runningAttempt, settledAttempts, startE2e } from './world.ts';
 
 /** Two minutes in the long run; long enough for the others to take over in any case. */
 const FREEZE_MS = process.env['LADING_TEST_ALL'] ? 120_000 : 12_000;
@@ -47,10 +47,7 @@ test('a frozen orchestrator settles nothing it no longer owns', async () => {
     e2e.system.processes.get(frozen)?.signal('SIGCONT');
   }
   await e2e.customer.waitFor(order, ['completed'], 90_000);
-  const attempts = await eventually('settled', 20_000, async () => {
-    const all = await attemptsOf(e2e.pool, order.code);
-    return all.every((one) => one.state === 'settled') ? all : undefined;
-  });
+  const attempts = await settledAttempts(e2e.pool, order.code);
   expect(attempts.map((one) => [one.n, one.outcome, one.container_id])).toEqual([
     [1, 'succeeded', running.container_id],
   ]);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { callJson } from '../../sandbox/customer.ts';
 import { readLogChunks } from '../../sql/logs.ts';
-import { attemptsOf, containersOf, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
+import { attemptsOf, containersOf, type E2e, eventually, runningAttempt, settledAttempts, startE2e } from './world.ts';
 
 let e2e: E2e;
 beforeAll(async () => {
@@ -65,10 +65,7 @@ test('an orchestrator killed mid-job: another adopts the container, its log has 
   );
   expect(Date.now() - killedAt).toBeLessThan(10_000);
   await e2e.customer.waitFor(order, ['completed'], 90_000);
-  const attempts = await eventually('settled', 20_000, async () => {
-    const all = await attemptsOf(e2e.pool, order.code);
-    return all.every((one) => one.state === 'settled') ? all : undefined;
-  });
+  const attempts = await settledAttempts(e2e.pool, order.code);
   expect(attempts.map((one) => [one.n, one.outcome, one.container_id])).toEqual([
     [1, 'succeeded', running.container_id],
   ]);

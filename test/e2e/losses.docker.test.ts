@@ -3,7 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Agent, request } from 'undici';
 import { startPostgres, type Postgres } from '../../sandbox/postgres.ts';
-import { attemptsOf, containersOf, docker, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
+import {
+  attemptsOf,
+  containersOf,
+  docker,
+  type E2e,
+  eventually,
+  runningAttempt,
+  settledAttempts,
+  startE2e,
+} from './world.ts';
 
 const OUTAGE_MS = 4_000;
 const EGRESS_OUTAGE_MS = 5_000;
@@ -35,10 +44,7 @@ test('Postgres gone in the middle of a job, and back: the same container deliver
   await sleep(OUTAGE_MS); // longer than a lease: the length of the outage is what is tested
   await postgres.start();
   await e2e.customer.waitFor(order, ['completed'], 90_000);
-  const attempts = await eventually('settled', 20_000, async () => {
-    const all = await attemptsOf(e2e.pool, order.code);
-    return all.every((one) => one.state === 'settled') ? all : undefined;
-  });
+  const attempts = await settledAttempts(e2e.pool, order.code);
   expect(attempts.map((one) => [one.n, one.outcome, one.container_id])).toEqual([
     [1, 'succeeded', running.container_id],
   ]);
@@ -62,10 +68,7 @@ test('egress gone in the middle of a transfer, and back: the same container goes
   expect((await attemptsOf(e2e.pool, order.code)).map((one) => one.state)).toEqual(['running']);
   await e2e.system.startEgress();
   await e2e.customer.waitFor(order, ['completed'], 90_000);
-  const attempts = await eventually('settled', 20_000, async () => {
-    const all = await attemptsOf(e2e.pool, order.code);
-    return all.every((one) => one.state === 'settled') ? all : undefined;
-  });
+  const attempts = await settledAttempts(e2e.pool, order.code);
   expect(attempts.map((one) => [one.n, one.outcome, one.container_id])).toEqual([
     [1, 'succeeded', running.container_id],
   ]);

@@ -109,6 +109,18 @@ export async function attemptsOf(pool: Pool, orderCode: string): Promise<Attempt
   return rows;
 }
 
+/** The attempts of this order once there are some and all of them are settled. */
+export const settledAttempts = (pool: Pool, orderCode: string): Promise<AttemptSeen[]> =>
+  eventually(
+    `every attempt of ${orderCode} is settled`,
+    30_000,
+    async () => {
+      const all = await attemptsOf(pool, orderCode);
+      return all.length > 0 && all.every((one) => one.state === 'settled') ? all : undefined;
+    },
+    () => attemptsOf(pool, orderCode),
+  );
+
 /** The attempt of this order that has its envelope and runs. */
 export const runningAttempt = (pool: Pool, orderCode: string): Promise<AttemptSeen & { container_id: string }> =>
   eventually(
