@@ -109,6 +109,14 @@ describe('refusals', () => {
   });
 });
 
+test('a connection that says nothing gives its place back within seconds', async () => {
+  const { socketPath } = await mapped();
+  const startedAt = performance.now();
+  const socket = connect(socketPath).resume();
+  await once(socket, 'close');
+  expect(performance.now() - startedAt).toBeLessThan(6_000);
+}, 20_000);
+
 describe('tunnels', () => {
   test('bytes pass both ways, the near end may close first, and the tunnel is logged and counted', async () => {
     const { socketPath, lineOf, metricsText, logged } = await mapped();
