@@ -3,36 +3,30 @@
  * upload with rclone), both over links of the same speed; and without limits against a bare `curl | curl`. Both sides
  * talk to the same stand-ins. The job's time is from its envelope to its accepted manifest.
  */
-import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { once } from 'node:events';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Agent, fetch } from 'undici';
-import { startAsGoogleapis } from '../sandbox/google/as-googleapis.ts';
-import { signAssertion } from '../sandbox/google/start-google.ts';
-import { startProcess, type Started } from '../sandbox/process.ts';
+import {
+  barePipe,
+  downloadThenUpload,
+  RUN_LIMIT_MS,
+  secretOf,
+  SMALL_FILES,
+  startRcloneGoogle,
+  type Outside,
+} from './transfer-peers.ts';
 import { until } from './until.ts';
-import { addCourse, jobImageId, say, startWorld, type World } from './world.ts';
+import { watchContainer, type Sample } from './watch-container.ts';
+import { addCourse, jobImageId, say, startWorld } from './world.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 /** Of each of the two links, in bytes a second. */
 const LINK_BYTES_PER_SECOND = 25 * MIB;
-const SMALL_FILES = 1_000;
 const SMALL_BYTES = 100_000;
 const SMALL_LATENCY_MS = 40;
-/** As many as a job carries at once. */
-const RCLONE_AT_ONCE = 4;
-const RUN_LIMIT_MS = 30 * 60_000;
-const SAMPLE_EVERY_MS = 100;
-const SHARED_DRIVE_ID = '0ALadingSandboxDrive';
 
-const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
 const rounded = (value: number, digits = 3): number => Number(value.toFixed(digits));
 
 async function makeCourses(dir: string, gigabytes: number): Promise<void> {
@@ -52,7 +46,6 @@ async function makeCourses(dir: string, gigabytes: number): Promise<void> {
 }
 
 type Link = { bytesPerSecond?: number; latencyMs?: number };
-type Outside = { world: World; agent: Agent; rcloneGoogle: Started };
 
 /** Gives the links to the provider and to Drive, for both sides, these properties and no other. */
 async function setLinks({ world, agent, rcloneGoogle }: Outside, link: Link): Promise<void> {
@@ -67,43 +60,6 @@ async function setLinks({ world, agent, rcloneGoogle }: Outside, link: Link): Pr
     });
     if (!answer.ok) throw new Error(`${url} answered ${answer.status} to a link's properties`);
   }
-}
-
-type Sample = { peakBytes: number; scratchBytes: number };
-
-async function numberIn(path: string): Promise<number | undefined> {
-  return await readFile(path, 'utf8').then(Number, () => undefined);
-}
-/** The high-water mark of a container's memory, as its control group (v1 or v2) keeps it. */
-const peakOf = async (id: string): Promise<number> =>
-  (await numberIn(`/sys/fs/cgroup/memory/docker/${id}/memory.max_usage_in_bytes`)) ??
-  (await numberIn(`/sys/fs/cgroup/system.slice/docker-${id}.scope/memory.peak`)) ??
-  (await numberIn(`/sys/fs/cgroup/docker/${id}/memory.peak`)) ??
-  0;
-
-async function bytesBelow(dir: string): Promise<number> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
-  const sizes = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) =>
-      stat(join(entry.parentPath, entry.name)).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
-
-/** Looks at a running container until it is gone. */
-async function watchContainer(id: string): Promise<Sample> {
-  const pid = (await run('docker', ['inspect', '--format', '{{.State.Pid}}', id])).stdout.trim();
-  const seen = { peakBytes: 0, scratchBytes: 0 };
-  for (let peak = await peakOf(id); peak > 0; peak = await peakOf(id)) {
-    seen.peakBytes = Math.max(seen.peakBytes, peak);
-    seen.scratchBytes = Math.max(seen.scratchBytes, await bytesBelow(`/proc/${pid}/root/tmp`));
-    await sleep(SAMPLE_EVERY_MS);
-  }
-  return seen;
 }
 
 /** Orders the course and waits for its manifest; in seconds, with what its container used. */
@@ -127,155 +83,6 @@ async function ours({ world }: Outside, course: string): Promise<Sample & { seco
   });
   if (ended.outcome !== 'succeeded' || ended.seconds === null) throw new Error(`the job ended as ${ended.outcome}`);
   return { seconds: ended.seconds, ...(await watching) };
-}
-
-const filesOf = (course: string): string[] =>
-  course === 'many' ? Array.from({ length: SMALL_FILES }, (_, i) => `${i}.bin`) : ['video.bin'];
-const addressOf = (world: World, course: string, file: string): string =>
-  `${world.system.providerUrl}/courses/${course}/files/${file}`;
-const secretOf = (world: World, name: string): Promise<string> =>
-  readFile(join(world.system.runDir, 'secrets', name), 'utf8');
-const caOf = (world: World): string => join(world.system.runDir, 'tls/ca.pem');
-
-/** Downloads to disk, then uploads from there; in seconds. */
-async function downloadThenUpload(outside: Outside, course: string): Promise<number> {
-  const { world, rcloneGoogle } = outside;
-  const dir = await mkdtemp(join(tmpdir(), 'lading-bench-rclone-'));
-  const proxy = await startAsGoogleapis(Number(new URL(rcloneGoogle.listening['url'] ?? '').port));
-  const env = {
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-    HOME: dir,
-    RCLONE_CONFIG: join(dir, 'rclone.conf'),
-    RCLONE_CA_CERT: caOf(world),
-  };
-  try {
-    await writeFile(join(dir, 'rclone.conf'), '');
-    await mkdir(join(dir, 'course'));
-    const [accountFile] = await readdir(join(world.system.runDir, 'credentials'));
-    const bearer = await secretOf(world, 'provider_token');
-    const startedAt = performance.now();
-    const left = filesOf(course);
-    const download = async (): Promise<void> => {
-      for (let file = left.pop(); file !== undefined; file = left.pop())
-        await run(
-          'rclone',
-          [
-            'copyurl',
-            addressOf(world, course, file),
-            join(dir, 'course', file),
-            '--header',
-            `Authorization: Bearer ${bearer}`,
-          ],
-          { env, timeout: RUN_LIMIT_MS },
-        );
-    };
-    await Promise.all(Array.from({ length: RCLONE_AT_ONCE }, download));
-    await run(
-      'rclone',
-      [
-        'copy',
-        join(dir, 'course'),
-        'drive:course',
-        '--transfers',
-        String(RCLONE_AT_ONCE),
-        '--drive-pacer-min-sleep',
-        '1ms',
-      ],
-      {
-        timeout: RUN_LIMIT_MS,
-        env: {
-          ...env,
-          HTTPS_PROXY: proxy.url,
-          RCLONE_CONFIG_DRIVE_TYPE: 'drive',
-          RCLONE_CONFIG_DRIVE_SCOPE: 'drive',
-          RCLONE_CONFIG_DRIVE_SERVICE_ACCOUNT_FILE: join(world.system.runDir, 'credentials', accountFile ?? ''),
-          RCLONE_CONFIG_DRIVE_TEAM_DRIVE: SHARED_DRIVE_ID,
-        },
-      },
-    );
-    return (performance.now() - startedAt) / 1_000;
-  } finally {
-    await proxy.stop();
-    await rm(dir, { recursive: true, force: true });
-  }
-}
-
-/** The same bytes through nothing but a pipe, into an upload session of the same Drive; in seconds. */
-async function barePipe({ world, agent }: Outside, course: string, bytes: number): Promise<number> {
-  const [accountFile] = await readdir(join(world.system.runDir, 'credentials'));
-  const account = JSON.parse(
-    await readFile(join(world.system.runDir, 'credentials', accountFile ?? ''), 'utf8'),
-  ) as Parameters<typeof signAssertion>[0];
-  const form = new URLSearchParams({
-    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-    assertion: signAssertion(account, {}),
-  });
-  const granted = await fetch(`${world.system.googleUrl}/token`, { method: 'POST', body: form, dispatcher: agent });
-  const { access_token: token } = (await granted.json()) as { access_token: string };
-  const session = await fetch(
-    `${world.system.googleUrl}/upload/drive/v3/files?uploadType=resumable&supportsAllDrives=true`,
-    {
-      method: 'POST',
-      dispatcher: agent,
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': 'application/json',
-        'x-upload-content-length': String(bytes),
-      },
-      body: JSON.stringify({ name: 'bare', parents: [SHARED_DRIVE_ID] }),
-    },
-  );
-  const location = session.headers.get('location') ?? '';
-  const bearer = await secretOf(world, 'provider_token');
-  const ca = caOf(world);
-  const startedAt = performance.now();
-  const from = spawn(
-    'curl',
-    ['-sS', '--fail', '--cacert', ca, '-H', `Authorization: Bearer ${bearer}`, addressOf(world, course, 'video.bin')],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const to = spawn(
-    'curl',
-    [
-      '-sS',
-      '--fail',
-      '--cacert',
-      ca,
-      '-o',
-      '/dev/null',
-      '-T',
-      '-',
-      '-H',
-      'Transfer-Encoding:',
-      '-H',
-      `Content-Length: ${bytes}`,
-      location,
-    ],
-    {
-      stdio: [from.stdout, 'ignore', 'inherit'],
-    },
-  );
-  const [[fromCode], [toCode]] = await Promise.all([once(from, 'exit'), once(to, 'exit')]);
-  if (fromCode !== 0 || toCode !== 0) throw new Error(`curl ended with ${fromCode} and ${toCode}`);
-  return (performance.now() - startedAt) / 1_000;
-}
-
-async function startRcloneGoogle(world: World): Promise<Started> {
-  return await startProcess({
-    name: 'rclone-google',
-    script: join(root, 'sandbox/google/main.ts'),
-    logPath: join(world.system.runDir, 'logs', 'rclone-google.log'),
-    env: {
-      // rclone knows Google's own names only, and follows the session's address.
-      PUBLIC_URL: 'https://www.googleapis.com',
-      SANDBOX_TLS_DIR: join(world.system.runDir, 'tls'),
-      SANDBOX_CREDENTIALS_DIR: join(world.system.runDir, 'credentials'),
-      SANDBOX_DISCARD: '1',
-      SANDBOX_SHARED_DRIVE_ID: SHARED_DRIVE_ID,
-    },
-  });
 }
 
 export async function benchTransfer(options: { gigabytes: number; dockerHost: string }) {
