@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -19,6 +20,7 @@ import { ensureTls } from './tls.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const DOCKER_LIMIT_MS = 30_000;
+const REMOVAL_PAUSE_MS = 100;
 const SHARED_DRIVE_ID = '0ALadingSandboxDrive';
 const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING SANDBOX' };
 
@@ -68,14 +70,24 @@ export type System = {
 
 const hostOf = (url: string): string => new URL(url).host;
 
-/** Orchestrators hand over and leave containers alone; when nobody is left to take them, they go here. */
+/**
+ * Orchestrators hand over and leave containers alone; when nobody is left to take them, they go here. One whose removal
+ * was begun before is refused by the daemon until it is gone: asked again until none is left.
+ */
 async function removeContainers({ installation, dockerHost }: SystemOptions): Promise<void> {
   // Not the synchronous call: the engine may be reached through a proxy of this very process.
   const docker = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)('docker', ['--host', dockerHost, ...args], { timeout: DOCKER_LIMIT_MS })).stdout;
-  const left = await docker('ps', '--all', '--quiet', '--filter', `label=vn.lading.installation=${installation}`);
-  const ids = left.split('\n').filter((id) => id !== '');
-  if (ids.length > 0) await docker('rm', '--force', ...ids);
+  const left = async (): Promise<string[]> => {
+    const ids = await docker('ps', '--all', '--quiet', '--filter', `label=vn.lading.installation=${installation}`);
+    return ids.split('\n').filter((id) => id !== '');
+  };
+  const until = Date.now() + DOCKER_LIMIT_MS;
+  for (let ids = await left(); ids.length > 0; ids = await left()) {
+    const refused = await docker('rm', '--force', ...ids).catch((error: unknown) => error);
+    if (refused instanceof Error && Date.now() > until) throw refused;
+    if (refused instanceof Error) await sleep(REMOVAL_PAUSE_MS);
+  }
 }
 
 type Secrets = (name: string, value: string) => string;
@@ -146,13 +158,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     // Jobs first lose their orchestrators, then everything those talk to.
     const order = all.toReversed();
     const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
-    await removeContainers(options);
-    for (const step of undo.toReversed()) await step();
+    const failed: unknown[] = [];
+    for (const step of [() => removeContainers(options), ...undo.toReversed()])
+      await step().catch((error: unknown) => failed.push(error));
     for (const name of readdirSync(runDir))
       if (!keepLogs || name !== basename(logsDir)) rmSync(join(runDir, name), { recursive: true, force: true });
     if (!keepLogs) rmSync(runDir, { recursive: true, force: true });
     const bad = endings.filter(({ ending }) => ending !== 0 && ending !== 'SIGKILL');
-    if (bad.length > 0) throw new Error(`ended badly: ${bad.map((one) => `${one.name} ${one.ending}`).join(', ')}`);
+    if (bad.length > 0)
+      failed.push(new Error(`ended badly: ${bad.map((one) => `${one.name} ${one.ending}`).join(', ')}`));
+    if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join('; '));
   }
 
   try {
