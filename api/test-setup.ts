@@ -6,10 +6,10 @@ import { Registry } from 'prom-client';
 import { beginNextAttempt, beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
 import { putCourse, type RightsRecord } from '../sql/courses.ts';
 import { registerEngine } from '../sql/engines.ts';
-import { TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
+import { heldStep, TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
 import { hearOrders } from '../sql/hear-orders.ts';
-import { beginEnrol, confirmEnrol } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
+import { beginEnrol, confirmEnrol } from '../sql/steps.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
@@ -149,7 +149,7 @@ let beginning: Promise<unknown> = Promise.resolve();
 /** The queue says which job is next; so jobs are let in one at a time, and those that others left wait longer. */
 function beginAttemptOf(db: Pool, jobId: string): Promise<AttemptRow> {
   const begun = beginning.then(async () => {
-    await confirmEnrol(db, jobId);
+    await confirmEnrol(db, await heldStep(db, jobId));
     await db.query(`UPDATE jobs SET next_task_at = 'infinity' WHERE state = 'enrolled' AND id <> $1`, [jobId]);
     const attempt = await beginNextAttempt(db, {
       id: randomUUID(),

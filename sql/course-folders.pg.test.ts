@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
-import { insertTestOrder, makeWorld, TEST_COURSE, type World } from '../test/orders.ts';
+import { heldStep, insertTestOrder, makeWorld, TEST_COURSE, type World } from '../test/orders.ts';
 import { claimCourseFolder, forgetCourseFolder, readyCourseFolder } from './course-folders.ts';
 import { deliveryFacts } from './deliveries.ts';
-import { beginEnrol, bury, confirmEnrol, findJob, insertJob } from './jobs.ts';
+import { bury, findJob, insertJob } from './jobs.ts';
 import { inTransaction } from './pool.ts';
 import { redriveJob } from './redrive.ts';
+import { beginEnrol, confirmEnrol } from './steps.ts';
 
 let database: TestDatabase;
 let world: World;
@@ -27,7 +28,7 @@ async function enrolling(email?: string): Promise<string> {
   await beginEnrol(world.orchestrator, job?.id ?? '', 60);
   return job?.id ?? '';
 }
-const claim = (job: string) => claimCourseFolder(world.orchestrator, job);
+const claim = async (job: string) => claimCourseFolder(world.orchestrator, await heldStep(world.orchestrator, job));
 
 describe('claimCourseFolder', () => {
   test('a course of personal folders is uploaded for each order', async () => {
@@ -58,7 +59,7 @@ describe('claimCourseFolder', () => {
   test('when the job that fills it dies, the next one does it', async () => {
     const [first, second, third] = [await enrolling(), await enrolling(), await enrolling()];
     await claim(first);
-    await confirmEnrol(world.orchestrator, first);
+    await confirmEnrol(world.orchestrator, await heldStep(world.orchestrator, first));
     expect(await claim(second)).toBe('wait');
     await bury(world.orchestrator, first, 'enrolled', 'cancelled', 'test');
     expect([await claim(second), await claim(third)]).toEqual(['upload', 'wait']);
@@ -92,5 +93,7 @@ test('the orchestrator writes no claim and no folder of a job by itself, the api
   ])
     await expect(world.orchestrator.query(statement)).rejects.toMatchObject(refused);
   await expect(world.api.query('SELECT FROM course_folders')).rejects.toMatchObject(refused);
-  await expect(claimCourseFolder(world.api, job)).rejects.toMatchObject(refused);
+  await expect(claimCourseFolder(world.api, { jobId: job, state: 'enrolling', epoch: 1 })).rejects.toMatchObject(
+    refused,
+  );
 });

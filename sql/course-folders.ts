@@ -1,11 +1,15 @@
 /** The folder of a course that many orders share: claimed by one job, ready when its files are proven. */
 import type { Database } from './pool.ts';
+import type { Step } from './steps.ts';
 
 export type FolderClaim = 'upload' | 'reused' | 'wait' | 'not_ours';
 
 /** What an enrolling job does next; 0007 has the rules. `reused`: the job is `delivering` now. */
-export async function claimCourseFolder(db: Database, jobId: string): Promise<FolderClaim> {
-  const { rows } = await db.query<{ claim: FolderClaim }>('SELECT claim_course_folder($1::uuid) AS claim', [jobId]);
+export async function claimCourseFolder(db: Database, { jobId, epoch }: Step): Promise<FolderClaim> {
+  const { rows } = await db.query<{ claim: FolderClaim }>('SELECT claim_course_folder($1::uuid, $2::int) AS claim', [
+    jobId,
+    epoch,
+  ]);
   return rows[0]?.claim ?? 'not_ours';
 }
 
@@ -29,11 +33,11 @@ export async function lockFolder(db: Database, folderId: string): Promise<void> 
 }
 
 /** From delivering what another job uploaded back to where the course's folder is claimed. False where it does not. */
-export async function returnToEnrolling(db: Database, jobId: string): Promise<boolean> {
+export async function returnToEnrolling(db: Database, { jobId, epoch }: Step): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE jobs SET state = 'enrolling', next_task_at = now(), task_failures = 0, updated_at = now()
-     WHERE id = $1::uuid AND state = 'delivering' AND delivers_job IS NOT NULL`,
-    [jobId],
+     WHERE id = $1::uuid AND state = 'delivering' AND step_epoch = $2::int AND delivers_job IS NOT NULL`,
+    [jobId, epoch],
   );
   return rowCount === 1;
 }

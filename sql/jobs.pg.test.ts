@@ -1,39 +1,21 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import {
-  beginTestAttempt,
   beginTestAttemptOf,
   enrolledTestJob,
-  insertTestJob,
+  heldStep,
   makeWorld,
-  TEST_ENGINE,
-  TEST_LIMITS,
   runningTestAttempt,
   testJobIn,
   type World,
 } from '../test/orders.ts';
-import { beginNextAttempt, beginRunning, recordContainer, recordFinalized, settle, type Verdict } from './attempts.ts';
+import { recordFinalized, settle, type Verdict } from './attempts.ts';
 import { recordGrant, recordMail } from './deliveries.ts';
-import {
-  acceptManifest,
-  beginEnrol,
-  bury,
-  cancelJob,
-  complete,
-  confirmEnrol,
-  dueSteps,
-  findJob,
-  JOB_STATES,
-  nextDueMs,
-  postponeStep,
-  takeDelivery,
-  type JobState,
-} from './jobs.ts';
+import { acceptManifest, bury, cancelJob, findJob, JOB_STATES, type JobState } from './jobs.ts';
 import { inTransaction } from './pool.ts';
+import { beginEnrol, complete, confirmEnrol, takeDelivery } from './steps.ts';
 import { redriveJob } from './redrive.ts';
 import { withdrawManifest } from './false-manifest.ts';
-import { quarantineEngine, recordDiskFree, releaseEngine, type EngineCapacity } from './engines.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
 
 let database: TestDatabase;
@@ -63,8 +45,11 @@ async function deliverAndComplete(jobId: string): Promise<unknown> {
     subject: 's',
     messageId: `<${jobId}@lading>`,
   });
-  return complete(world.orchestrator, jobId);
+  return complete(world.orchestrator, await heldStep(world.orchestrator, jobId));
 }
+
+const withdraw = async (id: string) =>
+  withdrawManifest(world.orchestrator, await heldStep(world.orchestrator, id), RETRIES, 'false');
 
 /** Every move, and where it leads from each state it is legal in. All others must leave the job where it is. */
 const MOVES: Record<string, { run: (id: string) => Promise<unknown>; leads: Partial<Record<JobState, JobState>> }> = {
@@ -72,7 +57,10 @@ const MOVES: Record<string, { run: (id: string) => Promise<unknown>; leads: Part
     run: (id) => beginEnrol(world.orchestrator, id, 30),
     leads: { paid: 'enrolling', enrolling: 'enrolling' },
   },
-  confirmEnrol: { run: (id) => confirmEnrol(world.orchestrator, id), leads: { enrolling: 'enrolled' } },
+  confirmEnrol: {
+    run: async (id) => confirmEnrol(world.orchestrator, await heldStep(world.orchestrator, id)),
+    leads: { enrolling: 'enrolled' },
+  },
   beginNextAttempt: { run: (id) => beginTestAttemptOf(world, id), leads: { enrolled: 'attempting' } },
   'settle, job stays': { run: (id) => settleOpenAttempt(id, { job: 'stays' }), leads: { attempting: 'attempting' } },
   'settle, job retries': {
@@ -90,10 +78,10 @@ const MOVES: Record<string, { run: (id: string) => Promise<unknown>; leads: Part
     run: async (id) => {
       // While a container of the job runs the manifest stands.
       if ((await findJob(world.owner, id))?.state === 'delivering') {
-        expect(await withdrawManifest(world.orchestrator, id, RETRIES, 'false')).toBeUndefined();
+        expect(await withdraw(id)).toBeUndefined();
         await settleOpenAttempt(id, { job: 'stays' });
       }
-      return withdrawManifest(world.orchestrator, id, RETRIES, 'false');
+      return withdraw(id);
     },
     leads: { delivering: 'enrolled' },
   },
@@ -221,125 +209,12 @@ describe('races', () => {
     }
   });
 
-  test.each<[string, Partial<EngineCapacity>]>([
-    ['slots', { slots: 3 }],
-    ['memory', { memoryBytes: 3 * TEST_LIMITS.memoryBytes + 1 }],
-    ['the launch gate', { launchesMax: 3 }],
-  ])('%s: never given out twice, however many ask at once, and all of it comes back', async (_, capacity) => {
-    const narrow = await makeTestDatabase();
-    try {
-      const narrowWorld = await makeWorld(narrow, capacity);
-      await Promise.all(Array.from({ length: 12 }, () => enrolledTestJob(narrowWorld)));
-      const started = await Promise.all(Array.from({ length: 12 }, () => beginTestAttempt(narrowWorld)));
-      const begun = started.filter((attempt) => attempt !== undefined);
-      expect(begun).toHaveLength(3);
-      const [first, ...rest] = begun;
-      if (!first) throw new Error('nothing began');
-      const lease = { attemptId: first.id, epoch: first.lease_epoch };
-      await recordContainer(narrowWorld.orchestrator, lease, 'container');
-      await beginRunning(narrowWorld.orchestrator, lease);
-      for (const attempt of [first, ...rest])
-        await settle(narrowWorld.orchestrator, { attemptId: attempt.id, epoch: attempt.lease_epoch }, ENDED, {
-          job: 'retries',
-          spendsAttempt: false,
-          delaySeconds: 60,
-        });
-      const { rows } = await narrowWorld.owner.query('SELECT slots_used, launching, memory_used FROM engines');
-      expect(rows).toEqual([{ slots_used: 0, launching: 0, memory_used: 0 }]);
-    } finally {
-      await narrow.drop();
-    }
-  });
-
-  test('a job that the engine could never hold keeps nobody waiting', async () => {
-    const narrow = await makeTestDatabase();
-    try {
-      const narrowWorld = await makeWorld(narrow, { memoryBytes: TEST_LIMITS.memoryBytes });
-      const big = await enrolledTestJob(narrowWorld);
-      await narrowWorld.owner.query(`UPDATE jobs SET profile = 'large' WHERE id = $1`, [big.id]);
-      const small = await enrolledTestJob(narrowWorld, 'other@shop.example');
-      const begun = await beginNextAttempt(narrowWorld.orchestrator, {
-        id: randomUUID(),
-        engine: TEST_ENGINE,
-        holder: 'holder',
-        leaseSeconds: 30,
-        profiles: { standard: TEST_LIMITS, large: { ...TEST_LIMITS, memoryBytes: 2 * TEST_LIMITS.memoryBytes } },
-        image: `sha256:${'0'.repeat(64)}`,
-      });
-      expect(begun?.job_id).toBe(small.id);
-    } finally {
-      await narrow.drop();
-    }
-  });
-
   test('what was cancelled while it ran is not delivered any more', async () => {
     const { job, attempt } = await runningTestAttempt(world);
     expect(await inTransaction(world.owner, (client) => cancelJob(client, job.id, 'asked for'))).toBe('stopping');
     expect(await recordFinalized(world.api, attempt.id)).toBeUndefined();
     const late = world.api.query('UPDATE attempts SET finalized_at = now() WHERE id = $1', [attempt.id]);
     expect(sqlStateOf(await late.catch((error: unknown) => error))).toBe(SQLSTATE.illegalMove);
-  });
-
-  test('an engine in quarantine, or with its disk below the floor, is given nothing', async () => {
-    const narrow = await makeTestDatabase();
-    try {
-      const { orchestrator, ...others } = await makeWorld(narrow, { diskFloorBytes: 1_000 });
-      const narrowWorld = { orchestrator, ...others };
-      await enrolledTestJob(narrowWorld);
-      await recordDiskFree(orchestrator, TEST_ENGINE, 999);
-      expect(await beginTestAttempt(narrowWorld)).toBeUndefined();
-      await recordDiskFree(orchestrator, TEST_ENGINE, 1_000);
-      expect(await quarantineEngine(orchestrator, TEST_ENGINE, 'silent')).toBe(true);
-      expect(await quarantineEngine(orchestrator, TEST_ENGINE, 'silent')).toBe(false);
-      expect(await beginTestAttempt(narrowWorld)).toBeUndefined();
-      expect(await releaseEngine(orchestrator, TEST_ENGINE)).toBe(true);
-      expect(await beginTestAttempt(narrowWorld)).toBeDefined();
-    } finally {
-      await narrow.drop();
-    }
-  });
-});
-
-describe('the queue is fair', () => {
-  async function orderOfStarts(narrowWorld: World, count: number): Promise<string[]> {
-    const starts: string[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const attempt = await beginTestAttempt(narrowWorld);
-      if (attempt) starts.push(attempt.job_id);
-    }
-    return starts;
-  }
-
-  test('a customer with 200 jobs delays a customer with one by at most two slots, whenever he comes', async () => {
-    const narrow = await makeTestDatabase();
-    try {
-      const narrowWorld = await makeWorld(narrow);
-      for (let i = 0; i < 200; i += 1) await enrolledTestJob(narrowWorld, 'many@shop.example');
-      for (const started of [0, 7, 50]) {
-        await orderOfStarts(narrowWorld, started);
-        const single = await enrolledTestJob(narrowWorld, `one-${started}@shop.example`);
-        const next = await orderOfStarts(narrowWorld, 3);
-        expect([started, next.includes(single.id)]).toEqual([started, true]);
-      }
-    } finally {
-      await narrow.drop();
-    }
-  });
-
-  test('less urgent jobs stand behind and are not forgotten', async () => {
-    const narrow = await makeTestDatabase();
-    try {
-      const narrowWorld = await makeWorld(narrow);
-      const late = await enrolledTestJob(narrowWorld, 'late@shop.example', 1);
-      const urgent = await enrolledTestJob(narrowWorld, 'urgent@shop.example', -1);
-      for (let i = 0; i < 150; i += 1) await enrolledTestJob(narrowWorld, 'many@shop.example');
-      const starts = await orderOfStarts(narrowWorld, 152);
-      expect(starts[0]).toBe(urgent.id);
-      expect(starts.indexOf(late.id)).toBeGreaterThan(50);
-      expect(starts.indexOf(late.id)).toBeLessThan(110);
-    } finally {
-      await narrow.drop();
-    }
   });
 });
 
@@ -372,42 +247,4 @@ describe('cancelling', () => {
       expect(['dead', 'stopping']).toContain(answer);
     }
   });
-});
-
-test('a step that was postponed is due later, and nothing is due when nothing is open', async () => {
-  const quiet = await makeTestDatabase();
-  try {
-    const quietWorld = await makeWorld(quiet);
-    expect(await nextDueMs(quietWorld.orchestrator)).toBeUndefined();
-    const job = await enrolledTestJob(quietWorld);
-    // It waits for a slot: it is open, but no time will come at which it becomes due.
-    expect(await nextDueMs(quietWorld.orchestrator)).toBeGreaterThan(3_600_000);
-    await postponeStep(quietWorld.orchestrator, job.id, 'enrolled', 20);
-    const dueMs = await nextDueMs(quietWorld.orchestrator);
-    expect([dueMs !== undefined && dueMs > 0, dueMs !== undefined && dueMs <= 20_000]).toEqual([true, true]);
-    await bury(quietWorld.orchestrator, job.id, 'enrolled', 'r', 'd');
-    expect(await nextDueMs(quietWorld.orchestrator)).toBeUndefined();
-  } finally {
-    await quiet.drop();
-  }
-});
-
-test('a step is queued again when its task is overdue, and not while it may still be in the queue', async () => {
-  const due = async (): Promise<string[]> => (await dueSteps(world.orchestrator, 1_000)).map((step) => step.id);
-  const queued = await insertTestJob(world);
-  const forgotten = await insertTestJob(world);
-  const postponed = await insertTestJob(world);
-  const taken = await insertTestJob(world);
-  await world.owner.query(`UPDATE jobs SET updated_at = now() - interval '1 minute' WHERE id = ANY ($1::uuid[])`, [
-    [forgotten.id, taken.id],
-  ]);
-  await postponeStep(world.orchestrator, postponed.id, 'paid', 0);
-  await beginEnrol(world.orchestrator, taken.id, 30);
-  const found = await due();
-  expect([queued, forgotten, postponed, taken].map((job) => found.includes(job.id))).toEqual([
-    false,
-    true,
-    true,
-    false,
-  ]);
 });

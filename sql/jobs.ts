@@ -1,8 +1,7 @@
 /**
- * The named moves of a job. Each is one statement that acts only when the job still stands where the move begins, and
+ * The named moves of a job; those of its steps are in sql/steps.ts. Each is one statement that acts only when the job still stands where the move begins, and
  * answers whether it did; losing a race is an answer, not an error. The picture is in docs/lifecycle.md.
  */
-import type { ProviderName } from './courses.ts';
 import { maybeOne, type Database } from './pool.ts';
 
 export const JOB_STATES = ['paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead'] as const;
@@ -17,12 +16,13 @@ export type JobRow = {
   attempts_spent: number;
   losses: number;
   task_failures: number;
+  step_epoch: number;
   profile: string | null;
   folder_id: string | null;
 };
 
-const COLUMNS =
-  'id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, profile, folder_id';
+export const JOB_COLUMNS = `id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, step_epoch,
+  profile, folder_id`;
 
 /** How long a queued task may take to be begun before it is queued again. */
 const QUEUED_SECONDS = 2;
@@ -53,50 +53,13 @@ export async function insertJob(
                       WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
               + $3::int * ${PLACES_PER_PRIORITY}
      FROM orders o WHERE o.id = $1::uuid
-     ON CONFLICT (order_id) DO NOTHING RETURNING ${COLUMNS}`,
+     ON CONFLICT (order_id) DO NOTHING RETURNING ${JOB_COLUMNS}`,
     [order.id, order.courseId, priority],
   );
 }
 
 export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(db, `SELECT ${COLUMNS} FROM jobs WHERE id = $1::uuid`, [id]);
-
-/** A job whose enrol step was taken, with what the catalogue says of its course. */
-export type EnrollingJob = JobRow & {
-  course_provider: ProviderName;
-  course_source: unknown;
-  course_profile: string;
-};
-
-/** Takes the enrol step for `leaseSeconds`. Undefined when somebody else has it, it is not due, or it is done. */
-export const beginEnrol = (db: Database, id: string, leaseSeconds: number): Promise<EnrollingJob | undefined> =>
-  maybeOne<EnrollingJob>(
-    db,
-    `WITH taken AS (
-       UPDATE jobs SET state = 'enrolling', next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
-       WHERE id = $1::uuid AND state IN ('paid', 'enrolling') AND next_task_at <= now() RETURNING ${COLUMNS}
-     )
-     SELECT taken.*, c.provider AS course_provider, c.source AS course_source, c.profile AS course_profile
-     FROM taken JOIN courses c ON c.id = taken.course_id`,
-    [id, leaseSeconds],
-  );
-
-export const confirmEnrol = (db: Database, id: string): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `UPDATE jobs SET state = 'enrolled', next_task_at = now(), task_failures = 0, updated_at = now()
-     WHERE id = $1::uuid AND state = 'enrolling' RETURNING ${COLUMNS}`,
-    [id],
-  );
-
-/** Takes the delivery step for `leaseSeconds`. */
-export const takeDelivery = (db: Database, id: string, leaseSeconds: number): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `UPDATE jobs SET next_task_at = now() + make_interval(secs => $2::int), updated_at = now()
-     WHERE id = $1::uuid AND state = 'delivering' AND next_task_at <= now() RETURNING ${COLUMNS}`,
-    [id, leaseSeconds],
-  );
+  maybeOne<JobRow>(db, `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1::uuid`, [id]);
 
 /** The attempt's manifest is accepted: the files are in Drive. */
 export const acceptManifest = (db: Database, id: string, folderId: string): Promise<JobRow | undefined> =>
@@ -104,62 +67,8 @@ export const acceptManifest = (db: Database, id: string, folderId: string): Prom
     db,
     `UPDATE jobs SET state = 'delivering', folder_id = $2::text, next_task_at = now(), task_failures = 0,
        updated_at = now()
-     WHERE id = $1::uuid AND state = 'attempting' RETURNING ${COLUMNS}`,
+     WHERE id = $1::uuid AND state = 'attempting' RETURNING ${JOB_COLUMNS}`,
     [id, folderId],
-  );
-
-/** The step cannot be done yet, and nobody is to blame: it is due again after `seconds`, and no failure is counted. */
-export async function deferStep(db: Database, id: string, state: JobState, seconds: number): Promise<void> {
-  await db.query(
-    `UPDATE jobs SET next_task_at = now() + make_interval(secs => $3::int), updated_at = now()
-     WHERE id = $1::uuid AND state = $2::text`,
-    [id, state, seconds],
-  );
-}
-
-/** A task that is still at work keeps its step for another `leaseSeconds`. */
-export async function renewStep(db: Database, id: string, state: JobState, leaseSeconds: number): Promise<void> {
-  await db.query(
-    `UPDATE jobs SET next_task_at = now() + make_interval(secs => $3::int)
-     WHERE id = $1::uuid AND state = $2::text AND next_task_at > now()`,
-    [id, state, leaseSeconds],
-  );
-}
-
-/** Gives the step back so that the next one of this state is due at once. */
-export const releaseStep = (db: Database, id: string, state: JobState): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `UPDATE jobs SET next_task_at = now(), task_failures = 0, updated_at = now()
-     WHERE id = $1::uuid AND state = $2::text RETURNING ${COLUMNS}`,
-    [id, state],
-  );
-
-/** Granted and mailed. */
-export const complete = (db: Database, id: string): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `UPDATE jobs j SET state = 'completed', updated_at = now() FROM deliveries d
-     WHERE j.id = $1::uuid AND j.state = 'delivering' AND d.job_id = j.id
-       AND d.granted_at IS NOT NULL AND d.mailed_at IS NOT NULL
-     RETURNING j.id, j.order_id, j.course_id, j.state, j.attempts_started, j.attempts_spent, j.losses,
-               j.task_failures, j.profile, j.folder_id`,
-    [id],
-  );
-
-/** The step failed and may succeed later: it is due again after `delaySeconds`. */
-export const postponeStep = (
-  db: Database,
-  id: string,
-  state: JobState,
-  delaySeconds: number,
-): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `UPDATE jobs SET task_failures = task_failures + 1, updated_at = now(),
-       next_task_at = now() + make_interval(secs => $3::double precision)
-     WHERE id = $1::uuid AND state = $2::text RETURNING ${COLUMNS}`,
-    [id, state, delaySeconds],
   );
 
 /** Into the dead letter, from the state the caller saw. `reason` is of the closed list, `detail` for the operator. */
@@ -173,7 +82,7 @@ export const bury = (
   maybeOne<JobRow>(
     db,
     `UPDATE jobs SET state = 'dead', dead_reason = $3::text, dead_detail = $4::text, updated_at = now()
-     WHERE id = $1::uuid AND state = $2::text AND state NOT IN ('completed', 'dead') RETURNING ${COLUMNS}`,
+     WHERE id = $1::uuid AND state = $2::text AND state NOT IN ('completed', 'dead') RETURNING ${JOB_COLUMNS}`,
     [id, from, reason, detail],
   );
 

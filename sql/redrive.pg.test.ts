@@ -3,6 +3,7 @@ import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import {
   beginTestAttempt,
   beginTestAttemptOf,
+  enrolTestJob,
   enrolledTestJob,
   makeWorld,
   runningTestAttempt,
@@ -11,7 +12,7 @@ import {
 import { beginRunning, recordContainer, recordFinalized, settle, type AttemptRow } from './attempts.ts';
 import { deliveryFacts, findDelivery, recordGrant } from './deliveries.ts';
 import { insertFiles, listFiles } from './files.ts';
-import { acceptManifest, beginEnrol, bury, confirmEnrol, findJob } from './jobs.ts';
+import { acceptManifest, bury, findJob } from './jobs.ts';
 import { inTransaction } from './pool.ts';
 import { redriveJob } from './redrive.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
@@ -46,8 +47,7 @@ const accept = (attempt: AttemptRow, folder: string, paths: string[]) =>
 
 /** From paid to a running attempt. */
 async function runAgain(jobId: string): Promise<AttemptRow> {
-  await beginEnrol(world.orchestrator, jobId, 0);
-  await confirmEnrol(world.orchestrator, jobId);
+  await enrolTestJob(world.orchestrator, jobId);
   const attempt = await beginTestAttemptOf(world, jobId);
   if (!attempt) throw new Error('no attempt');
   await recordContainer(world.orchestrator, leaseOf(attempt), `container-${attempt.id}`);
@@ -153,8 +153,7 @@ test("many redriven jobs of one customer do not stand before another's", async (
     }
     for (const id of dead) {
       await inTransaction(narrowWorld.owner, (client) => redriveJob(client, id, 'x'));
-      await beginEnrol(narrowWorld.orchestrator, id, 0);
-      await confirmEnrol(narrowWorld.orchestrator, id);
+      await enrolTestJob(narrowWorld.orchestrator, id);
     }
     const single = await enrolledTestJob(narrowWorld, 'one@shop.example');
     const started = [await beginTestAttempt(narrowWorld), await beginTestAttempt(narrowWorld)];

@@ -1,6 +1,6 @@
 /** Rows for tests that begin in the middle of the flow, written through the product's own modules. */
 import { createHash, randomUUID } from 'node:crypto';
-import { acceptManifest, beginEnrol, confirmEnrol, insertJob, type JobRow, type JobState } from '../sql/jobs.ts';
+import { acceptManifest, findJob, insertJob, type JobRow, type JobState } from '../sql/jobs.ts';
 import {
   beginNextAttempt,
   beginRunning,
@@ -11,7 +11,8 @@ import {
 import { putCourse } from '../sql/courses.ts';
 import { registerEngine, type EngineCapacity } from '../sql/engines.ts';
 import { insertOrder } from '../sql/orders.ts';
-import { inTransaction, type Pool } from '../sql/pool.ts';
+import { inTransaction, type Database, type Pool } from '../sql/pool.ts';
+import { beginEnrol, confirmEnrol, type Step } from '../sql/steps.ts';
 import type { TestDatabase } from './database.ts';
 
 const ALPHABET = '23456789ABCDEFGHJKMNPQRSTWXYZ';
@@ -79,6 +80,20 @@ export async function insertTestJob(world: World, email?: string, priority?: num
   return job;
 }
 
+/** The step as whoever took it last holds it. */
+export async function heldStep(db: Database, jobId: string): Promise<Step> {
+  const job = await findJob(db, jobId);
+  if (!job) throw new Error(`no job ${jobId}`);
+  // Also of a job that stands elsewhere: the move is to refuse it.
+  return { jobId, state: job.state as Step['state'], epoch: job.step_epoch };
+}
+
+/** Its enrolment is taken and confirmed; undefined when it cannot be. */
+export async function enrolTestJob(db: Database, jobId: string): Promise<JobRow | undefined> {
+  await beginEnrol(db, jobId, 0);
+  return confirmEnrol(db, await heldStep(db, jobId));
+}
+
 /** Whatever is first in the queue. */
 export const beginTestAttempt = (world: World, holder = 'holder'): Promise<BegunAttempt | undefined> =>
   beginNextAttempt(world.orchestrator, {
@@ -106,8 +121,7 @@ export async function beginTestAttemptOf(
 /** A job that waits for a slot. */
 export async function enrolledTestJob(world: World, email?: string, priority?: number): Promise<JobRow> {
   const job = await insertTestJob(world, email, priority);
-  await beginEnrol(world.orchestrator, job.id, 0);
-  const enrolled = await confirmEnrol(world.orchestrator, job.id);
+  const enrolled = await enrolTestJob(world.orchestrator, job.id);
   if (!enrolled) throw new Error('not enrolled');
   return enrolled;
 }

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import { deriveAttemptKey } from '../../job-image/contract/attempt-key.ts';
 import { FINALIZE_MAX_BYTES, finalizePath } from '../../job-image/contract/signed-call.ts';
 import { settle, type AttemptRow } from '../../sql/attempts.ts';
-import { takeDelivery } from '../../sql/jobs.ts';
+import { takeDelivery } from '../../sql/steps.ts';
 import { pay } from '../payments/test-webhook.ts';
 import {
   countRows,

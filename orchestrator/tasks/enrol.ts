@@ -1,5 +1,5 @@
 import { claimCourseFolder } from '../../sql/course-folders.ts';
-import { beginEnrol, confirmEnrol } from '../../sql/jobs.ts';
+import { beginEnrol, confirmEnrol, type Step } from '../../sql/steps.ts';
 import { enqueueTask } from '../../sql/tasks.ts';
 import { enrol } from '../providers/enrolment.ts';
 import type { Profiles } from '../profiles.ts';
@@ -21,13 +21,8 @@ export const makeEnrolTask =
   async (jobId: string): Promise<void> => {
     const job = await beginEnrol(deps.pool, jobId, STEP_LEASE_SECONDS);
     if (!job) return;
-    const about = {
-      task: 'enrol',
-      jobId,
-      state: 'enrolling',
-      failures: job.task_failures,
-      exhausted: 'enrol_failed',
-    } as const;
+    const step: Step = { jobId, state: 'enrolling', epoch: job.step_epoch };
+    const about = { task: 'enrol', step, failures: job.task_failures, exhausted: 'enrol_failed' };
     await runStep(deps, about, async () => {
       if (!deps.profiles.has(job.course_profile))
         return { step: 'bury', reason: 'course_misconfigured', detail: `no profile ${job.course_profile}` };
@@ -38,14 +33,15 @@ export const makeEnrolTask =
         return result.retry
           ? { step: 'postpone', detail: result.detail, afterSeconds: result.retryAfterSeconds ?? 0 }
           : { step: 'bury', reason: result.reason, detail: result.detail };
-      const claim = await claimCourseFolder(deps.pool, jobId);
+      const claim = await claimCourseFolder(deps.pool, step);
+      if (claim === 'not_ours') return { step: 'not_ours' };
       if (claim === 'wait') return { step: 'defer', afterSeconds: FOLDER_LOOK_SECONDS };
       if (claim === 'reused') {
         await enqueueTask(deps.pool, 'grant-access', jobId);
         deps.log.info({ job: jobId }, 'job enrolled, the course is in Drive already');
         return { step: 'done' };
       }
-      if (!(await confirmEnrol(deps.pool, jobId))) return { step: 'not_ours' };
+      if (!(await confirmEnrol(deps.pool, step))) return { step: 'not_ours' };
       deps.onEnrolled();
       deps.log.info({ job: jobId }, 'job enrolled');
       return { step: 'done' };

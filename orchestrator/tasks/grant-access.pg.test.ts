@@ -8,10 +8,18 @@ import { DRIVE_ID, startGoogle, type GoogleForTest } from '../../sandbox/google/
 import { beginRunning, recordContainer, recordFinalized } from '../../sql/attempts.ts';
 import { claimCourseFolder } from '../../sql/course-folders.ts';
 import { insertFiles } from '../../sql/files.ts';
-import { acceptManifest, beginEnrol, confirmEnrol, findJob, insertJob } from '../../sql/jobs.ts';
+import { acceptManifest, findJob, insertJob } from '../../sql/jobs.ts';
 import { inTransaction } from '../../sql/pool.ts';
+import { beginEnrol, confirmEnrol } from '../../sql/steps.ts';
 import { makeTestDatabase, type TestDatabase } from '../../test/database.ts';
-import { beginTestAttemptOf, insertTestOrder, makeWorld, TEST_COURSE, type World } from '../../test/orders.ts';
+import {
+  beginTestAttemptOf,
+  insertTestOrder,
+  makeWorld,
+  TEST_COURSE,
+  type World,
+  heldStep,
+} from '../../test/orders.ts';
 import { makeGoogle } from '../google.ts';
 import { makeGrantAccessTask } from './grant-access.ts';
 
@@ -32,6 +40,7 @@ beforeAll(async () => {
     log: pino({ level: 'silent' }),
     retryBaseSeconds: 0,
     onChange: () => undefined,
+    onStaleWrite: () => undefined,
     driveParentFolderId: DRIVE_ID,
     google: makeGoogle({
       apiUrl: google.url,
@@ -89,7 +98,7 @@ async function enrolling(email: string): Promise<string> {
 }
 /** The job's container says that it delivered `file` into `folder`. */
 async function claimed(jobId: string, { folder, file }: { folder: string; file: string }): Promise<void> {
-  await confirmEnrol(world.orchestrator, jobId);
+  await confirmEnrol(world.orchestrator, await heldStep(world.orchestrator, jobId));
   const begun = await beginTestAttemptOf(world, jobId);
   const attempt = begun?.id ?? '';
   const lease = { attemptId: attempt, epoch: begun?.lease_epoch ?? 0 };
@@ -100,7 +109,7 @@ async function claimed(jobId: string, { folder, file }: { folder: string; file: 
   await insertFiles(world.api, jobId, attempt, [{ path: 'lesson.txt', bytes: CONTENT.length, sha256, driveId: file }]);
   await acceptManifest(world.api, jobId, folder);
 }
-const claim = (jobId: string) => claimCourseFolder(world.orchestrator, jobId);
+const claim = async (jobId: string) => claimCourseFolder(world.orchestrator, await heldStep(world.orchestrator, jobId));
 const stateOf = async (jobId: string) => {
   const { rows } = await world.owner.query<object>('SELECT state, dead_reason FROM jobs WHERE id = $1', [jobId]);
   return rows[0];

@@ -2,8 +2,9 @@ import { forgetCourseFolder, lockFolder, readyCourseFolder, returnToEnrolling } 
 import { deliveryFacts, findDelivery, recordGrant } from '../../sql/deliveries.ts';
 import { listFiles } from '../../sql/files.ts';
 import { withdrawManifest } from '../../sql/false-manifest.ts';
-import { releaseStep, takeDelivery, type JobRow } from '../../sql/jobs.ts';
+import type { JobRow } from '../../sql/jobs.ts';
 import { inTransaction } from '../../sql/pool.ts';
+import { holdStep, releaseStep, takeDelivery, type Step } from '../../sql/steps.ts';
 import { enqueueTask } from '../../sql/tasks.ts';
 import { permanentDriveReason, type DriveFile, type Google } from '../google.ts';
 import { verdictOf } from '../outcome.ts';
@@ -28,6 +29,8 @@ export function undelivered(
     .map((file) => file.path);
 }
 
+const stepOf = (job: JobRow): Step => ({ jobId: job.id, state: 'delivering', epoch: job.step_epoch });
+
 /** The job is tried again, as after any other failed attempt: what is in Drive already is not sent twice. */
 async function comeBack(deps: GrantDeps, job: JobRow, detail: string): Promise<StepAnswer> {
   const verdict = verdictOf(
@@ -35,7 +38,7 @@ async function comeBack(deps: GrantDeps, job: JobRow, detail: string): Promise<S
     { attemptsSpent: job.attempts_spent, losses: job.losses },
     { retryBaseSeconds: deps.retryBaseSeconds, retryAfterSeconds: undefined, random: Math.random() },
   );
-  const moved = verdict.job !== 'stays' && (await withdrawManifest(deps.pool, job.id, verdict, detail));
+  const moved = verdict.job !== 'stays' && (await withdrawManifest(deps.pool, stepOf(job), verdict, detail));
   // Its container still runs.
   if (!moved) return { step: 'postpone', detail };
   deps.log.warn({ job: job.id, detail, verdict: verdict.job }, 'manifest is false');
@@ -44,10 +47,13 @@ async function comeBack(deps: GrantDeps, job: JobRow, detail: string): Promise<S
 
 /** The course's folder is not what it was: this job, or another, fills it again. */
 async function uploadAnew(deps: GrantDeps, job: JobRow, folderId: string, detail: string): Promise<StepAnswer> {
-  await inTransaction(deps.pool, async (client) => {
+  const returned = await inTransaction(deps.pool, async (client) => {
+    if (!(await returnToEnrolling(client, stepOf(job)))) return false;
     await forgetCourseFolder(client, folderId);
-    if (await returnToEnrolling(client, job.id)) await enqueueTask(client, 'enrol', job.id);
+    await enqueueTask(client, 'enrol', job.id);
+    return true;
   });
+  if (!returned) return { step: 'not_ours' };
   deps.log.warn({ job: job.id, folder: folderId, detail }, "the course's folder is not what it was");
   return { step: 'done' };
 }
@@ -75,12 +81,15 @@ async function grant(deps: GrantDeps, job: JobRow): Promise<StepAnswer> {
       if (facts.is_shared) await lockFolder(client, facts.folder_id);
       return await deps.google.grantReader(facts.folder_id, facts.email);
     });
-    await inTransaction(deps.pool, async (client) => {
+    const recorded = await inTransaction(deps.pool, async (client) => {
+      if (!(await holdStep(client, stepOf(job)))) return false;
       if (facts.is_shared && !isReused) await readyCourseFolder(client, jobId, facts.folder_id);
       await recordGrant(client, jobId, { grantedTo: facts.email, permissionId });
-      await releaseStep(client, jobId, 'delivering');
+      await releaseStep(client, stepOf(job));
       await enqueueTask(client, 'send-mail', jobId);
+      return true;
     });
+    if (!recorded) return { step: 'not_ours' };
     deps.log.info({ job: jobId, permission: permissionId }, 'access granted');
     return { step: 'done' };
   } catch (error) {
@@ -96,18 +105,11 @@ export const makeGrantAccessTask =
   async (jobId: string): Promise<void> => {
     const job = await takeDelivery(deps.pool, jobId, STEP_LEASE_SECONDS);
     if (!job) return;
-    const about = {
-      task: 'grant-access',
-      jobId,
-      state: 'delivering',
-      failures: job.task_failures,
-      exhausted: 'grant_failed',
-    } as const;
+    const step = stepOf(job);
+    const about = { task: 'grant-access', step, failures: job.task_failures, exhausted: 'grant_failed' };
     await runStep(deps, about, async () => {
-      if ((await findDelivery(deps.pool, jobId))?.granted_at) {
-        await releaseStep(deps.pool, jobId, 'delivering');
-        return { step: 'not_ours' };
-      }
+      if ((await findDelivery(deps.pool, jobId))?.granted_at)
+        return (await releaseStep(deps.pool, step)) ? { step: 'done' } : { step: 'not_ours' };
       return grant(deps, job);
     });
   };

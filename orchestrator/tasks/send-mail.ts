@@ -1,6 +1,6 @@
 import { deliveryFacts, findDelivery, recordMail } from '../../sql/deliveries.ts';
-import { complete, releaseStep, takeDelivery } from '../../sql/jobs.ts';
 import { inTransaction } from '../../sql/pool.ts';
+import { complete, holdStep, releaseStep, takeDelivery, type Step } from '../../sql/steps.ts';
 import { deliveryMail, type SendMail } from '../mail.ts';
 import { runStep, STEP_LEASE_SECONDS, type StepDeps } from './step.ts';
 
@@ -10,18 +10,12 @@ export const makeSendMailTask =
   async (jobId: string): Promise<void> => {
     const job = await takeDelivery(deps.pool, jobId, STEP_LEASE_SECONDS);
     if (!job) return;
-    const about = {
-      task: 'send-mail',
-      jobId,
-      state: 'delivering',
-      failures: job.task_failures,
-      exhausted: 'mail_failed',
-    } as const;
+    const step: Step = { jobId, state: 'delivering', epoch: job.step_epoch };
+    const about = { task: 'send-mail', step, failures: job.task_failures, exhausted: 'mail_failed' };
     await runStep(deps, about, async () => {
       const delivery = await findDelivery(deps.pool, jobId);
       if (!delivery?.granted_at) {
-        await releaseStep(deps.pool, jobId, 'delivering');
-        return { step: 'not_ours' };
+        return (await releaseStep(deps.pool, step)) ? { step: 'done' } : { step: 'not_ours' };
       }
       const facts = await deliveryFacts(deps.pool, jobId);
       if (!facts) throw new Error(`job ${jobId} has nothing to deliver`);
@@ -33,10 +27,12 @@ export const makeSendMailTask =
             ? { step: 'postpone', detail: sent.detail }
             : { step: 'bury', reason: 'mail_refused', detail: sent.detail };
       }
-      await inTransaction(deps.pool, async (client) => {
+      const completed = await inTransaction(deps.pool, async (client) => {
+        if (!(await holdStep(client, step))) return undefined;
         await recordMail(client, jobId, mail);
-        await complete(client, jobId);
+        return complete(client, step);
       });
+      if (!completed) return { step: 'not_ours' };
       deps.log.info({ job: jobId, messageId: mail.messageId }, 'job completed');
       return { step: 'done' };
     });

@@ -38,6 +38,8 @@ CREATE TABLE jobs (
   -- The task of the current state is due from here on. A running task moves it ahead, as a lease on the step.
   next_task_at    timestamptz NOT NULL DEFAULT now(),
   task_failures   smallint NOT NULL DEFAULT 0,
+  -- Raised each time a task takes the step of the current state; what an earlier taker writes late is refused by it.
+  step_epoch      integer NOT NULL DEFAULT 0,
   folder_id       text,
   dead_reason     text,
   dead_detail     text,

@@ -14,8 +14,8 @@ GRANT SELECT ON courses, course_rights, orders, jobs, attempts, engines, files, 
 -- Where to go on with a log; not what stands in it.
 GRANT SELECT (attempt_id, seq, first_line, line_count, raw_bytes, last_at, resume_at, resume_lines, gaps, hash)
   ON log_chunks TO lading_orchestrator;
-GRANT UPDATE (state, attempts_started, attempts_spent, losses, profile, next_task_at, task_failures, dead_reason, dead_detail,
-              updated_at) ON jobs TO lading_orchestrator;
+GRANT UPDATE (state, attempts_started, attempts_spent, losses, profile, next_task_at, task_failures, step_epoch,
+              dead_reason, dead_detail, updated_at) ON jobs TO lading_orchestrator;
 GRANT INSERT, UPDATE ON engines, deliveries TO lading_orchestrator;
 GRANT INSERT (id, job_id, n, engine, lease_holder, lease_expires_at, profile, limits, image, deadline_at)
   ON attempts TO lading_orchestrator;

@@ -35,16 +35,16 @@ CREATE TABLE course_folders (
 );
 
 -- What an enrolled job does next. upload: a container of its own. reused: it is being delivered from the course's folder.
--- wait: another job is filling that folder. not_ours: it is not enrolling. A folder of another source, or of a job that
+-- wait: another job is filling that folder. not_ours: it is not enrolling, or another task has taken the step since. A folder of another source, or of a job that
 -- ended without making it ready, is claimed anew.
-CREATE FUNCTION claim_course_folder(claimant uuid) RETURNS text
+CREATE FUNCTION claim_course_folder(claimant uuid, epoch integer) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   course courses;
   folder course_folders;
 BEGIN
   SELECT c.* INTO course FROM jobs j JOIN courses c ON c.id = j.course_id
-  WHERE j.id = claimant AND j.state = 'enrolling' FOR UPDATE OF j;
+  WHERE j.id = claimant AND j.state = 'enrolling' AND j.step_epoch = epoch FOR UPDATE OF j;
   IF NOT FOUND THEN RETURN 'not_ours'; END IF;
   UPDATE jobs SET delivers_job = NULL WHERE id = claimant AND delivers_job IS NOT NULL;
   IF course.folder <> 'shared' THEN RETURN 'upload'; END IF;
@@ -66,8 +66,8 @@ BEGIN
   RETURN 'upload';
 END
 $$;
-REVOKE EXECUTE ON FUNCTION claim_course_folder(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION claim_course_folder(uuid) TO lading_orchestrator;
+REVOKE EXECUTE ON FUNCTION claim_course_folder(uuid, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION claim_course_folder(uuid, integer) TO lading_orchestrator;
 
 GRANT SELECT ON course_folders TO lading_orchestrator, lading_auditor;
 GRANT UPDATE (folder_id, ready_at) ON course_folders TO lading_orchestrator;
