@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.ts';
 import { rawProblemAnswer, type RefusalCode } from './refusal.ts';
 import { resolveTarget, type HostMap, type Resolved } from './resolve.ts';
 import type { Slots } from './slots.ts';
+import type { Strangers } from './strangers.ts';
 import { isAllowed, parseTarget, type AllowList, type Target } from './target.ts';
 import { readToken } from './token.ts';
 
@@ -25,6 +26,7 @@ export type ConnectDeps = {
   readonly allow: ReadonlyMap<string, AllowList>;
   readonly hostMap: HostMap;
   readonly tunnels: Slots;
+  readonly strangers: Strangers;
   readonly idleLimitMs: number;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -144,6 +146,7 @@ export function makeConnect(
     if (!isAllowed(list, target)) return refuse('host_refused', facts);
     const release = deps.tunnels.take(attempt);
     if (release === undefined) return refuse('too_many_tunnels', facts);
+    deps.strangers.forget(client);
     try {
       const resolved = await resolveTarget(target, deps.hostMap);
       if ('refused' in resolved) return refuse(resolved.refused, facts);

@@ -12,6 +12,7 @@ export const REFUSALS = {
   path_refused: { status: 404, title: 'Only the signed calls of an attempt are relayed.' },
   method_refused: { status: 405, title: 'Only POST and CONNECT are spoken here.' },
   body_too_large: { status: 413, title: 'The body is larger than a signed call may be.' },
+  crowded_out: { status: 429, title: 'Too many connections without a token are open.' },
   too_many_tunnels: { status: 429, title: 'Too many tunnels are open.' },
   header_too_large: { status: 431, title: 'The headers are too large.' },
   name_unknown: { status: 502, title: 'The name cannot be resolved.' },

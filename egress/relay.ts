@@ -9,6 +9,7 @@ import { callMaxBytes, RELAYED_PATH } from '../job-image/contract/signed-call.ts
 import type { Metrics } from './metrics.ts';
 import { problemAnswer, type RefusalCode } from './refusal.ts';
 import type { Slots } from './slots.ts';
+import type { Strangers } from './strangers.ts';
 import { readToken } from './token.ts';
 
 const PASSED_HEADERS = ['content-type', 'webhook-id', 'webhook-timestamp', 'webhook-signature'] as const;
@@ -20,6 +21,7 @@ export type RelayDeps = {
   /** Base of the API, without a trailing slash. */
   readonly apiUrl: string;
   readonly relays: Slots;
+  readonly strangers: Strangers;
   readonly dispatcher: Dispatcher;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -84,6 +86,8 @@ export function makeRelay(deps: RelayDeps): (request: IncomingMessage, response:
       request.resume();
       response.writeHead(status, headers).end(body);
     };
+    // Of a request that broke off it is gone later on.
+    const { socket } = request;
     const path = request.url ?? '';
     const [, attemptOfPath, callName] = RELAYED_PATH.exec(path) ?? [];
     const maxBytes = callMaxBytes(callName);
@@ -97,6 +101,7 @@ export function makeRelay(deps: RelayDeps): (request: IncomingMessage, response:
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) return refuse('body_too_large', { attempt });
     const release = deps.relays.take(attempt);
     if (release === undefined) return refuse('too_many_tunnels', { attempt });
+    deps.strangers.forget(socket);
     try {
       const body = await readUpTo(request, maxBytes).catch(() => 'aborted' as const);
       if (body === 'aborted') return refuse('bad_request', { attempt });
@@ -120,6 +125,7 @@ export function makeRelay(deps: RelayDeps): (request: IncomingMessage, response:
       response.end(answer.body);
     } finally {
       release();
+      deps.strangers.meet(socket);
     }
   };
 }

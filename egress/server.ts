@@ -8,6 +8,7 @@ import type { RefusalCode } from './refusal.ts';
 import { makeRelay } from './relay.ts';
 import type { HostMap } from './resolve.ts';
 import { makeSlots } from './slots.ts';
+import { makeStrangers } from './strangers.ts';
 import type { AllowList } from './target.ts';
 
 const HEADERS_MAX_BYTES = 16 * 1024;
@@ -23,6 +24,8 @@ export const DEFAULT_LIMITS = {
   tunnelsTotal: 4_096,
   relaysPerAttempt: 2,
   relaysTotal: 32,
+  /** Connections that were not let in, of all jobs together. */
+  strangers: 1_024,
   tunnelIdleMs: 120_000,
 };
 
@@ -42,21 +45,35 @@ export function makeEgressServer(options: {
   const tunnels = makeSlots({ perAttempt: limits.tunnelsPerAttempt, total: limits.tunnelsTotal });
   const relays = makeSlots({ perAttempt: limits.relaysPerAttempt, total: limits.relaysTotal });
   const dispatcher = new Agent({ connections: API_CONNECTIONS_MAX });
-  const connect = makeConnect({ key, allow, hostMap, tunnels, idleLimitMs: limits.tunnelIdleMs, log, metrics });
-  const relay = makeRelay({ key, apiUrl, relays, dispatcher, log, metrics });
+  const strangers = makeStrangers(limits.strangers, () => metrics.refused('crowded_out'));
+  const connect = makeConnect({
+    key,
+    allow,
+    hostMap,
+    tunnels,
+    strangers,
+    idleLimitMs: limits.tunnelIdleMs,
+    log,
+    metrics,
+  });
+  const relay = makeRelay({ key, apiUrl, relays, strangers, dispatcher, log, metrics });
   const sockets = new Set<Duplex>();
 
   const server = createServer({
     maxHeaderSize: HEADERS_MAX_BYTES,
     headersTimeout: HEADERS_LIMIT_MS,
     requestTimeout: REQUEST_LIMIT_MS,
-    // Node looks every 30 s: silent connections of one job would hold the places of all others so long.
+    // Node looks every 30 s.
     connectionsCheckingInterval: CHECKED_EVERY_MS,
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.on('connection', (socket: Duplex) => {
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    strangers.meet(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      strangers.forget(socket);
+    });
   });
   const refuse = (socket: Duplex, code: RefusalCode): void => {
     metrics.refused(code);
