@@ -145,6 +145,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     launchesMax: config.engine.launchesMax,
     memoryBytes: config.engine.memoryBytes ?? Math.floor((await engine.host()).memoryBytes * MEMORY_SHARE),
     diskFloorBytes: config.engine.diskFloorBytes,
+    profiles: Object.fromEntries([...config.profiles].map(([name, limits]) => [name, limits.memoryBytes])),
   });
   metrics.slots.set(config.engine.slots);
   let skewMs = 0;

@@ -42,9 +42,12 @@ export function makeProfiles(configured: unknown): Profiles {
   );
 }
 
-/** The profile with the next more memory, for a job that ran out of it; undefined when there is none. */
-export function nextBigger(profiles: Profiles, name: string): string | undefined {
+/**
+ * The profile with the next more memory that an engine with `memoryBytes` holds, for a job that ran out of it; undefined
+ * when there is none.
+ */
+export function nextBigger(profiles: Profiles, name: string, memoryBytes: number): string | undefined {
   const now = profiles.get(name)?.memoryBytes ?? Number.POSITIVE_INFINITY;
-  const bigger = [...profiles].filter(([, limits]) => limits.memoryBytes > now);
+  const bigger = [...profiles].filter(([, limits]) => limits.memoryBytes > now && limits.memoryBytes <= memoryBytes);
   return bigger.toSorted(([, a], [, b]) => a.memoryBytes - b.memoryBytes)[0]?.[0];
 }

@@ -11,6 +11,7 @@ import { recordDiskFree, releaseEngine, roomOn } from '../sql/engines.ts';
 import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
 import type { Pool } from '../sql/pool.ts';
 import { enqueueTask, type TaskName } from '../sql/tasks.ts';
+import { buryUnfit } from '../sql/unfit.ts';
 import { LABEL } from './container-spec.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Following } from './following.ts';
@@ -25,6 +26,8 @@ const PAUSE_MIN_MS = 50;
 const SWEEP_EVERY_MS = 30_000;
 const STRAY_MIN_AGE_SECONDS = 120;
 const DUE_STEPS_MAX = 100;
+/** So long an engine that could hold it may take to make itself known. */
+const UNFIT_AFTER_SECONDS = 60;
 
 export type ReconcileDeps = SettleDeps & {
   pool: Pool;
@@ -209,6 +212,8 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
       sweptAt = Date.now();
       await deps.measureSkew();
       await recordDiskFree(deps.pool, deps.engineName, await deps.diskFreeBytes());
+      for (const job of await buryUnfit(deps.pool, UNFIT_AFTER_SECONDS))
+        deps.log.error({ job: job.id, reason: job.dead_reason, detail: job.dead_detail }, 'job is dead');
       beside('sweep', () => sweep(deps, { dryRun: false }));
     }
   }

@@ -2,8 +2,9 @@
 import type { Logger } from 'pino';
 import { lockAttempt, settle, type AttemptRow, type Lease, type Verdict } from '../sql/attempts.ts';
 import { findJob, type JobRow } from '../sql/jobs.ts';
-import type { Outcome } from '../sql/outcomes.ts';
-import { inTransaction, type Pool } from '../sql/pool.ts';
+import { OUTCOMES, type Outcome, type Policy } from '../sql/outcomes.ts';
+import { inTransaction, type Database, type Pool } from '../sql/pool.ts';
+import { largestEngineBytes } from '../sql/unfit.ts';
 import { classify, verdictOf, type Evidence } from './outcome.ts';
 import { nextBigger, type Profiles } from './profiles.ts';
 
@@ -19,19 +20,24 @@ export type SettleDeps = {
 /** What its observer knows of an ending; the rest stands in the attempt's row. */
 export type Seen = Omit<Evidence, 'finalized' | 'stopReason'>;
 
-function judge(
+async function judge(
   deps: SettleDeps,
+  client: Database,
   attempt: AttemptRow,
   job: JobRow,
   evidence: Seen,
-): { result: ReturnType<typeof classify>; verdict: Verdict } {
+): Promise<{ result: ReturnType<typeof classify>; verdict: Verdict }> {
   const finalized = attempt.finalized_at !== null;
   const result = classify({ ...evidence, finalized, stopReason: attempt.stop_reason });
   if (finalized) return { result, verdict: { job: 'stays' } };
+  const { needsBiggerProfile }: Policy = OUTCOMES[result.outcome];
+  const wantsBigger = needsBiggerProfile && job.profile === null;
   const spent = {
     attemptsSpent: job.attempts_spent,
     losses: job.losses,
-    biggerProfile: job.profile === null ? nextBigger(deps.profiles, attempt.profile) : undefined,
+    biggerProfile: wantsBigger
+      ? nextBigger(deps.profiles, attempt.profile, await largestEngineBytes(client))
+      : undefined,
   };
   const retryAfterSeconds = evidence.end?.retryAfterSeconds;
   return {
@@ -51,7 +57,7 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     const attempt = await lockAttempt(client, lease.attemptId);
     const job = attempt && (await findJob(client, attempt.job_id));
     if (!attempt || !job) throw new Error(`attempt ${lease.attemptId} has no row`);
-    const { result, verdict } = judge(deps, attempt, job, evidence);
+    const { result, verdict } = await judge(deps, client, attempt, job, evidence);
     const outcome = {
       ...result,
       exitCode: evidence.exitCode,

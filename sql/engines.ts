@@ -1,15 +1,30 @@
 import { maybeOne, type Database } from './pool.ts';
 
-export type EngineCapacity = { slots: number; launchesMax: number; memoryBytes: number; diskFloorBytes: number };
+export type EngineCapacity = {
+  slots: number;
+  launchesMax: number;
+  memoryBytes: number;
+  diskFloorBytes: number;
+  /** Bytes of memory that an attempt of each profile is given. */
+  profiles: Readonly<Record<string, number>>;
+};
 
 /** Makes the engine known, or tells its new capacity. Attempts that run beyond a lower one run on. */
 export async function registerEngine(db: Database, name: string, capacity: EngineCapacity): Promise<void> {
   await db.query(
-    `INSERT INTO engines (name, slots, launches_max, memory_bytes, disk_floor_bytes)
-     VALUES ($1::text, $2::smallint, $3::smallint, $4::bigint, $5::bigint)
+    `INSERT INTO engines (name, slots, launches_max, memory_bytes, disk_floor_bytes, profiles)
+     VALUES ($1::text, $2::smallint, $3::smallint, $4::bigint, $5::bigint, $6::jsonb)
      ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, launches_max = excluded.launches_max,
-       memory_bytes = excluded.memory_bytes, disk_floor_bytes = excluded.disk_floor_bytes, updated_at = now()`,
-    [name, capacity.slots, capacity.launchesMax, capacity.memoryBytes, capacity.diskFloorBytes],
+       memory_bytes = excluded.memory_bytes, disk_floor_bytes = excluded.disk_floor_bytes,
+       profiles = excluded.profiles, updated_at = now()`,
+    [
+      name,
+      capacity.slots,
+      capacity.launchesMax,
+      capacity.memoryBytes,
+      capacity.diskFloorBytes,
+      JSON.stringify(capacity.profiles),
+    ],
   );
 }
 

@@ -236,6 +236,14 @@ describe('cancelling', () => {
     expect(after?.state).toBe(answer === 'dead' ? 'dead' : state);
   });
 
+  test('at the same moment as its attempt begins: no deadlock, and it is dead or being stopped', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const job = await enrolledTestJob(world);
+      const [answer] = await Promise.all([cancel(job.id), beginTestAttemptOf(world, job.id)]);
+      expect(['dead', 'stopping']).toContain(answer);
+    }
+  });
+
   test('at the same moment as its attempt settles: no deadlock, and one of both answers', async () => {
     for (let round = 0; round < 20; round += 1) {
       const { job, attempt } = await runningTestAttempt(world);

@@ -115,16 +115,26 @@ export async function waitingJobs(db: Database, limit: number): Promise<string[]
   return rows.map((row) => row.id);
 }
 
+export type Cancelled = 'dead' | 'stopping' | 'too_late' | 'unknown';
+const CANCEL_TRIES_MAX = 10;
+
 /**
  * Cancels a job at whatever point it is: one that waits dies at once, one that runs is stopped by whoever holds it and
  * dies when its container has ended. Too late for one that is being delivered or has ended. To be called in a
  * transaction.
  */
-export async function cancelJob(
-  db: Database,
-  id: string,
-  detail: string,
-): Promise<'dead' | 'stopping' | 'too_late' | 'unknown'> {
+export async function cancelJob(db: Database, id: string, detail: string): Promise<Cancelled> {
+  for (let n = 0; n < CANCEL_TRIES_MAX; n += 1) {
+    await db.query('SAVEPOINT cancel');
+    const answer = await tryToCancel(db, id, detail);
+    if (answer !== 'moved_on') return answer;
+    // Its locks go with it: held on to, the next look would take them in the wrong order.
+    await db.query('ROLLBACK TO SAVEPOINT cancel');
+  }
+  throw new Error(`job ${id} moves on faster than it can be cancelled`);
+}
+
+async function tryToCancel(db: Database, id: string, detail: string): Promise<Cancelled | 'moved_on'> {
   // The attempt first, as `settle` does, so that the two never wait for each other.
   const open = await maybeOne<{ id: string }>(
     db,
@@ -135,8 +145,9 @@ export async function cancelJob(
   if (!job) return 'unknown';
   if (['paid', 'enrolling', 'enrolled'].includes(job.state))
     return (await bury(db, id, job.state, 'cancelled', detail)) ? 'dead' : 'too_late';
-  // A job that began to run between the two locks is asked for again.
-  if (job.state !== 'attempting' || !open) return job.state === 'attempting' ? cancelJob(db, id, detail) : 'too_late';
+  if (job.state !== 'attempting') return 'too_late';
+  // It began to run between the two locks.
+  if (!open) return 'moved_on';
   // Also when it is being stopped for another reason: after that one the job would run again.
   await db.query(
     `UPDATE attempts SET stop_reason = 'cancelled', stop_detail = coalesce(stop_detail, $2::text)

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { makeTestDatabase } from '../test/database.ts';
 import { beginTestAttempt, enrolledTestJob, makeWorld, TEST_ENGINE, TEST_LIMITS, type World } from '../test/orders.ts';
 import { beginNextAttempt, beginRunning, recordContainer, settle } from './attempts.ts';
+import { buryUnfit } from './unfit.ts';
 import { quarantineEngine, recordDiskFree, releaseEngine, type EngineCapacity } from './engines.ts';
 
 const ENDED = { outcome: 'app_temporary', detail: 'test', exitCode: 75, oomKilled: false, endMessage: undefined };
@@ -55,6 +56,43 @@ describe('room on an engine', () => {
         image: `sha256:${'0'.repeat(64)}`,
       });
       expect(begun?.job_id).toBe(small.id);
+    } finally {
+      await narrow.drop();
+    }
+  });
+
+  test('a job that no engine could ever hold is dead with its cause, and one that waits for a full engine is not', async () => {
+    const narrow = await makeTestDatabase();
+    try {
+      const memoryBytes = TEST_LIMITS.memoryBytes;
+      const narrowWorld = await makeWorld(narrow, {
+        memoryBytes,
+        profiles: { standard: memoryBytes, large: 2 * memoryBytes },
+      });
+      const [waits, large, unknown, fresh] = [
+        await enrolledTestJob(narrowWorld),
+        await enrolledTestJob(narrowWorld),
+        await enrolledTestJob(narrowWorld),
+        await enrolledTestJob(narrowWorld),
+      ];
+      const profiled = 'UPDATE jobs SET profile = $2 WHERE id = $1';
+      for (const job of [large, fresh]) await narrowWorld.owner.query(profiled, [job.id, 'large']);
+      await narrowWorld.owner.query(profiled, [unknown.id, 'unknown']);
+      await narrowWorld.owner.query(`UPDATE jobs SET next_task_at = now() - interval '61 seconds' WHERE id <> $1`, [
+        fresh.id,
+      ]);
+      expect((await beginTestAttempt(narrowWorld))?.job_id).toBe(waits.id);
+      const buried = await buryUnfit(narrowWorld.orchestrator, 60);
+      expect(buried.map(({ id }) => id).toSorted()).toEqual([large.id, unknown.id].toSorted());
+      expect(buried.find(({ id }) => id === large.id)).toMatchObject({
+        dead_reason: 'no_engine_fits',
+        dead_detail: 'no engine has the profile large and the memory for it; the largest has 1 MiB',
+      });
+      await narrowWorld.owner.query('UPDATE engines SET memory_bytes = 2 * memory_bytes');
+      await narrowWorld.owner.query(`UPDATE jobs SET next_task_at = now() - interval '61 seconds' WHERE id = $1`, [
+        fresh.id,
+      ]);
+      expect(await buryUnfit(narrowWorld.orchestrator, 60)).toEqual([]);
     } finally {
       await narrow.drop();
     }

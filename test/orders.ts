@@ -32,6 +32,7 @@ export const TEST_CAPACITY: EngineCapacity = {
   launchesMax: 1_000,
   memoryBytes: 1e15,
   diskFloorBytes: 0,
+  profiles: { standard: TEST_LIMITS.memoryBytes },
 };
 
 /** One pool of each role, a course that can be ordered, and an engine. */

@@ -73,6 +73,8 @@ CREATE TABLE engines (
   launching        smallint NOT NULL DEFAULT 0 CHECK (launching >= 0),
   memory_bytes     bigint NOT NULL CHECK (memory_bytes > 0),
   memory_used      bigint NOT NULL DEFAULT 0 CHECK (memory_used >= 0),
+  -- What its orchestrators may run here: a profile's name to the bytes of memory that an attempt of it is given.
+  profiles         jsonb NOT NULL DEFAULT '{}',
   -- Null until somebody measured.
   disk_free_bytes  bigint,
   disk_floor_bytes bigint NOT NULL DEFAULT 0,
