@@ -38,11 +38,7 @@ type TokenSource = { oauthUrl: string; accounts: () => readonly ServiceAccount[]
  * A new access token. The assertion's times are the database's, given by `nowSeconds`: Google refuses one from a host
  * whose clock is wrong.
  */
-async function mintAs(
-  account: ServiceAccount,
-  { oauthUrl, nowSeconds }: TokenSource,
-  agent: Agent,
-): Promise<string> {
+async function mintAs(account: ServiceAccount, { oauthUrl, nowSeconds }: TokenSource, agent: Agent): Promise<string> {
   const iat = Math.floor(nowSeconds());
   const jwt = new JWT({
     email: account.client_email,

@@ -190,7 +190,11 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   ageOf('master', masterKeyLines.changedAt);
   ageOf('drive', accounts.changedAt);
   ageOf('shop_webhook', () => shopSecretMadeAt);
-  const google = makeGoogle({ ...config.google, accounts: accounts.value, nowSeconds: () => (Date.now() + skewMs) / 1000 });
+  const google = makeGoogle({
+    ...config.google,
+    accounts: accounts.value,
+    nowSeconds: () => (Date.now() + skewMs) / 1000,
+  });
   const tokens = stockTokens(google.mintToken, config.standby);
   const shared = {
     ...settling,

@@ -11,7 +11,10 @@ export const serviceAccountSchema = z.looseObject({
 });
 export type ServiceAccount = z.infer<typeof serviceAccountSchema>;
 
-const fileSchema = z.union([serviceAccountSchema.transform((one) => [one]), z.array(serviceAccountSchema).min(1).max(2)]);
+const fileSchema = z.union([
+  serviceAccountSchema.transform((one) => [one]),
+  z.array(serviceAccountSchema).min(1).max(2),
+]);
 
 /** Throws RangeError, which never shows a key. */
 export function parseServiceAccounts(text: string): ServiceAccount[] {
