@@ -36,6 +36,7 @@ async function run(config: Config): Promise<void> {
     connectionString: config.databaseUrl,
     applicationName: 'lading api',
     max: POOL_MAX_CONNECTIONS,
+    pipeline: true,
     onError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
   const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
