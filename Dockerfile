@@ -15,6 +15,8 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app ./
 COPY config config
+COPY keys keys
+COPY net net
 COPY sql sql
 COPY api api
 COPY egress egress

@@ -1,6 +1,7 @@
 import { Router } from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { Logger } from 'pino';
+import type { MasterKeys } from '../keys/master-keys.ts';
 import type { Pool } from '../sql/pool.ts';
 import { answerProblems } from './answer-problems.ts';
 import { attemptGate } from './attempt-gate.ts';
@@ -27,7 +28,7 @@ export type AppDeps = {
   log: Logger;
   metrics: Metrics;
   desk: OrderDesk;
-  masterKey: Buffer;
+  masterKeys: MasterKeys;
   sepayAuth: SepayAuth;
   /** Where SePay's webhooks may come from; undefined: from anywhere. */
   isSepaySender?: SenderCheck | undefined;
@@ -58,7 +59,7 @@ const securityHeaders: Middleware<State> = (ctx, next) => {
 
 /** The whole HTTP surface, from plain dependencies. */
 export function makeApp(deps: AppDeps): Koa<State> {
-  const { pool, log, metrics, desk, masterKey, sepayAuth, orderTtlMinutes } = deps;
+  const { pool, log, metrics, desk, masterKeys, sepayAuth, orderTtlMinutes } = deps;
   const limits = {
     address: makeLimit(pool, { name: 'orders-address', requests: deps.ordersPerMinute, perSeconds: MINUTE_SECONDS }),
     email: makeLimit(pool, { name: 'orders-email', requests: deps.ordersPerEmailPerHour, perSeconds: HOUR_SECONDS }),
@@ -77,8 +78,8 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const limitKey = makeLimit(pool, { name: 'key', requests: KEY_REQUESTS_PER_MINUTE, perSeconds: MINUTE_SECONDS });
   addOperations(router, { pool, limitKey }, OPERATIONS);
   addDocuments(router, OPERATIONS, desk.publicUrl);
-  addFinalizeRoutes(router, { pool, masterKey, metrics });
-  addTokenRoutes(router, { pool, masterKey });
+  addFinalizeRoutes(router, { pool, masterKeys, metrics });
+  addTokenRoutes(router, { pool, masterKeys });
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.

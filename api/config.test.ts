@@ -20,7 +20,10 @@ describe('readConfig', () => {
     expect(readConfig(env)).toMatchObject({
       listen: { host: '127.0.0.1', port: 0 },
       desk: { publicUrl: 'https://api.example' },
-      sepayAuth: { mode: 'hmac', secrets: ['whsec_the_current_one', 'whsec_the_previous_one'] },
+      sepaySecrets: {
+        mode: 'hmac',
+        initial: [{ value: 'whsec_the_current_one' }, { value: 'whsec_the_previous_one' }],
+      },
       orderTtlMinutes: 60,
       logLevel: 'info',
     });
@@ -28,9 +31,10 @@ describe('readConfig', () => {
 
   test('takes an API key instead', () => {
     const { SEPAY_WEBHOOK_SECRETS: _, ...rest } = env;
-    expect(readConfig({ ...rest, SEPAY_API_KEY: 'a-long-enough-api-key' }).sepayAuth).toEqual({
+    expect(readConfig({ ...rest, SEPAY_API_KEY: 'a-long-enough-api-key' }).sepaySecrets).toEqual({
       mode: 'apikey',
-      key: 'a-long-enough-api-key',
+      initial: [{ value: 'a-long-enough-api-key' }],
+      file: undefined,
     });
   });
 
@@ -46,8 +50,21 @@ describe('readConfig', () => {
     [{ PUBLIC_URL: 'ftp://api.example' }, /PUBLIC_URL/],
     [{ ORDER_TTL_MINUTES: '0' }, /ORDER_TTL_MINUTES/],
     [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL/],
+    [{ SEPAY_API_URL: 'http://127.0.0.1:8080' }, /SEPAY_API_URL: must be https/],
+    [{ SANDBOX_ORIGINS: 'http://127.0.0.1:8080/path' }, /SANDBOX_ORIGINS/],
+    [{ TLS_CERT_FILE: '/cert.pem' }, /TLS_CERT_FILE and TLS_KEY_FILE/],
+    [{ MASTER_KEY: 'a\nb\nc\nd\ne' }, /MASTER_KEY/],
   ])('refuses %j', (changes, message) => {
     expect(() => readConfig({ ...env, ...changes })).toThrow(ConfigError);
     expect(() => readConfig({ ...env, ...changes })).toThrow(message);
+  });
+
+  test('takes plain HTTP from a stand-in that was named', () => {
+    const url = 'http://127.0.0.1:8080';
+    const token = 'a-long-enough-token';
+    expect(readConfig({ ...env, SEPAY_API_URL: url, SANDBOX_ORIGINS: url, SEPAY_API_TOKEN: token }).sepayApi).toEqual({
+      url,
+      token,
+    });
   });
 });

@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
+import { base64Key, ConfigError, fileOf, port, readBy, readEnvironment } from '../config/environment.ts';
+import { mayCall, sandboxOrigins } from '../config/sandbox-origins.ts';
+import { parseMasterKeys } from '../keys/master-keys.ts';
+import { parseSepaySecrets } from './payments/sepay-secrets.ts';
 import { allowSenders } from './payments/senders.ts';
 import type { SepayApi } from './payments/sepay-list.ts';
-import type { SepayAuth } from './payments/sepay-signature.ts';
 
 const KEY_MIN_BYTES = 32;
-const SECRET_MIN_CHARS = 16;
+const TOKEN_MIN_CHARS = 16;
 const WEEK_MINUTES = 7 * 24 * 60;
 
 const schema = z.object({
@@ -18,11 +20,12 @@ const schema = z.object({
   PUBLIC_URL: z.url({ protocol: /^https?$/ }),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
   ORDER_TOKEN_KEY: base64Key(KEY_MIN_BYTES),
-  MASTER_KEY: base64Key(KEY_MIN_BYTES),
+  /** One a line, while it is rotated: keys/secret-lines.ts. */
+  MASTER_KEY: readBy(parseMasterKeys),
   /** HMAC mode: one secret a line, the current one first, the previous one while it is being replaced. */
-  SEPAY_WEBHOOK_SECRETS: z.string().optional(),
+  SEPAY_WEBHOOK_SECRETS: readBy(parseSepaySecrets).optional(),
   /** API key mode, instead. */
-  SEPAY_API_KEY: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  SEPAY_API_KEY: readBy(parseSepaySecrets).optional(),
   /** Addresses and networks SePay's webhooks may come from, separated by commas; empty: any. */
   SEPAY_SENDERS: z
     .string()
@@ -38,8 +41,10 @@ const schema = z.object({
       return check;
     }),
   /** SePay's list is read where a token for it is given. */
-  SEPAY_API_TOKEN: z.string().min(SECRET_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
+  SEPAY_API_TOKEN: z.string().min(TOKEN_MIN_CHARS).regex(/^\S+$/, 'holds white space').optional(),
   SEPAY_API_URL: z.url({ protocol: /^https?$/ }).default('https://userapi.sepay.vn'),
+  /** Stand-ins of the outside, which may be plain HTTP. Empty in production. */
+  SANDBOX_ORIGINS: sandboxOrigins(),
   RECONCILE_SECONDS: z.coerce.number().pipe(z.int().min(1).max(3_600)).default(300),
   BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
@@ -53,22 +58,30 @@ const schema = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 
-function sepayAuth(secretLines: string | undefined, apiKey: string | undefined): SepayAuth {
-  if ((secretLines === undefined) === (apiKey === undefined))
-    throw new ConfigError('exactly one of SEPAY_WEBHOOK_SECRETS and SEPAY_API_KEY is needed');
-  if (apiKey !== undefined) return { mode: 'apikey', key: apiKey };
-  const secrets = (secretLines ?? '').split('\n').flatMap((line) => line.trim() || []);
-  if (secrets.length < 1 || secrets.length > 2 || secrets.some((secret) => secret.length < SECRET_MIN_CHARS))
-    throw new ConfigError(`SEPAY_WEBHOOK_SECRETS: one or two lines of at least ${SECRET_MIN_CHARS} characters`);
-  return { mode: 'hmac', secrets };
+type Secrets = ReturnType<typeof parseSepaySecrets>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function sepaySecrets(
+  raw: { SEPAY_WEBHOOK_SECRETS?: Secrets | undefined; SEPAY_API_KEY?: Secrets | undefined },
+  env: Environment,
+) {
+  const { SEPAY_WEBHOOK_SECRETS: hmac, SEPAY_API_KEY: keys } = raw;
+  if (hmac !== undefined && keys === undefined)
+    return { mode: 'hmac', initial: hmac, file: fileOf(env, 'SEPAY_WEBHOOK_SECRETS') } as const;
+  if (keys !== undefined && hmac === undefined)
+    return { mode: 'apikey', initial: keys, file: fileOf(env, 'SEPAY_API_KEY') } as const;
+  throw new ConfigError('exactly one of SEPAY_WEBHOOK_SECRETS and SEPAY_API_KEY is needed');
 }
 
-/** A token goes over plain HTTP to this host only. */
-function sepayApi(url: string, token: string | undefined): SepayApi | undefined {
-  const { protocol, hostname } = new URL(url);
-  if (protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname))
-    throw new ConfigError('SEPAY_API_URL: must be https');
+function sepayApi(url: string, token: string | undefined, sandbox: ReadonlySet<string>): SepayApi | undefined {
+  if (!mayCall(url, sandbox)) throw new ConfigError('SEPAY_API_URL: must be https');
   return token === undefined ? undefined : { url, token };
+}
+
+/** TLS_CERT_FILE and TLS_KEY_FILE, where this process ends TLS itself: PEM, read anew when they change. */
+function tlsFiles(certFile: string | undefined, keyFile: string | undefined) {
+  if (!certFile !== !keyFile) throw new ConfigError('TLS_CERT_FILE and TLS_KEY_FILE: both or none');
+  return certFile && keyFile ? { certFile, keyFile } : undefined;
 }
 
 /** Throws ConfigError with a line for each variable that is wrong. */
@@ -84,9 +97,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
       publicUrl: raw.PUBLIC_URL.replace(/\/+$/, ''),
       tokenKey: raw.ORDER_TOKEN_KEY,
     },
-    masterKey: raw.MASTER_KEY,
-    sepayAuth: sepayAuth(raw.SEPAY_WEBHOOK_SECRETS, raw.SEPAY_API_KEY),
-    sepayApi: sepayApi(raw.SEPAY_API_URL, raw.SEPAY_API_TOKEN),
+    tls: tlsFiles(env['TLS_CERT_FILE'], env['TLS_KEY_FILE']),
+    masterKeys: { initial: raw.MASTER_KEY, file: fileOf(env, 'MASTER_KEY') },
+    sepaySecrets: sepaySecrets(raw, env),
+    sepayApi: sepayApi(raw.SEPAY_API_URL, raw.SEPAY_API_TOKEN, raw.SANDBOX_ORIGINS),
     reconcileSeconds: raw.RECONCILE_SECONDS,
     isSepaySender: raw.SEPAY_SENDERS,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,

@@ -2,6 +2,9 @@
 import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ConfigError } from '../config/environment.ts';
+import { masterKeysOf, parseMasterKeys } from '../keys/master-keys.ts';
+import { makeSecretAges } from '../keys/secret-ages.ts';
+import { watchSecrets } from '../keys/watch-secrets.ts';
 import { makePool } from '../sql/pool.ts';
 import { hearOrders } from '../sql/hear-orders.ts';
 import { makeApp } from './app.ts';
@@ -9,6 +12,7 @@ import { readConfig, type Config } from './config.ts';
 import { makeMetrics } from './metrics.ts';
 import { startReconciling } from './payments/reconcile.ts';
 import { makeOrderNews } from './orders/events.ts';
+import { parseSepaySecrets, sepayAuthOf } from './payments/sepay-secrets.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -32,13 +36,28 @@ async function run(config: Config): Promise<void> {
     connectionString: config.databaseUrl,
     applicationName: 'lading api',
     max: POOL_MAX_CONNECTIONS,
+    pipeline: true,
     onError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
   const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
     onLost: (error) => log.warn({ err: error }, 'the connection that listens was lost'),
   });
   const metrics = makeMetrics(registry);
-  const app = makeApp({ ...config, pool, log, metrics, news });
+  const secrets = watchSecrets(log);
+  const masterKeyLines = secrets.watch(config.masterKeys, parseMasterKeys);
+  const sepayLines = secrets.watch(config.sepaySecrets, parseSepaySecrets);
+  const ageOf = makeSecretAges(registry);
+  ageOf('master', masterKeyLines.changedAt);
+  ageOf('sepay', sepayLines.changedAt);
+  const app = makeApp({
+    ...config,
+    masterKeys: masterKeysOf(masterKeyLines.value),
+    sepayAuth: sepayAuthOf(config.sepaySecrets.mode, sepayLines.value),
+    pool,
+    log,
+    metrics,
+    news,
+  });
   const { sepayApi, reconcileSeconds: periodSeconds } = config;
   const ownAccountNumber = config.desk.bank.accountNumber;
   const reconciling =
@@ -49,6 +68,7 @@ async function run(config: Config): Promise<void> {
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
+    secrets.stop();
     await reconciling?.stop();
     await news.stop();
     await Promise.all([server.stop(), operations.stop()]);
@@ -58,6 +78,7 @@ async function run(config: Config): Promise<void> {
     clearTimeout(giveUp);
     process.exit(0);
   };
+  process.on('SIGHUP', secrets.look);
   process.once('SIGTERM', (signal) => void stop(signal)).once('SIGINT', (signal) => void stop(signal));
 }
 

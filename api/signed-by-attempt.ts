@@ -1,5 +1,6 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
+import type { MasterKeys } from '../keys/master-keys.ts';
 
 export type SignedHeaders = { id: string; timestamp: string; signature: string };
 
@@ -14,10 +15,18 @@ export function signedHeaders(header: (name: string) => string): SignedHeaders |
 }
 
 /**
- * Whether `raw` was signed with the key of this attempt within the last five minutes (the library's own limit, by this
- * machine's clock). The key is derived, so nothing is looked up: an unknown attempt and a wrong signature are the same.
+ * The id of the master key from which comes the attempt's key that `raw` was signed with, within the last five minutes
+ * (the library's own limit, by this machine's clock); undefined for anything else. The attempt's key is derived, so
+ * nothing is looked up: an unknown attempt and a wrong signature are the same.
  */
-export function isSignedByAttempt(masterKey: Buffer, attemptId: string, headers: SignedHeaders, raw: Buffer): boolean {
+export const signedByAttempt = (
+  masterKeys: MasterKeys,
+  attemptId: string,
+  headers: SignedHeaders,
+  raw: Buffer,
+): string | undefined => masterKeys.accepted().find(({ key }) => isSignedWith(key, attemptId, headers, raw))?.id;
+
+function isSignedWith(masterKey: Buffer, attemptId: string, headers: SignedHeaders, raw: Buffer): boolean {
   const webhook = new Webhook(deriveAttemptKey(masterKey, attemptId));
   try {
     webhook.verify(

@@ -8,6 +8,7 @@ import { putCourse, type RightsRecord } from '../sql/courses.ts';
 import { registerEngine } from '../sql/engines.ts';
 import { heldStep, TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
 import { hearOrders } from '../sql/hear-orders.ts';
+import { oneMasterKey } from '../keys/master-keys.ts';
 import type { Pool } from '../sql/pool.ts';
 import { beginEnrol, confirmEnrol } from '../sql/steps.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
@@ -69,7 +70,7 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     log,
     metrics,
     desk: { bank: BANK, publicUrl: 'https://api.example', tokenKey: TOKEN_KEY },
-    masterKey: MASTER_KEY,
+    masterKeys: oneMasterKey(MASTER_KEY),
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
     orderTtlMinutes: 60,
     news,

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, fetch } from 'undici';
 import { containerSpec } from '../orchestrator/container-spec.ts';
+import { oneMasterKey } from '../keys/master-keys.ts';
 import { envelopeFor } from '../orchestrator/envelope-for.ts';
 import { makeProfiles } from '../orchestrator/profiles.ts';
 import { bareLoop, type BareJob } from './bare-loop.ts';
@@ -91,7 +92,7 @@ function bareJobs(world: World, image: string, count: number): BareJob[] {
       envelope: envelopeFor(
         {
           egressKey: Buffer.from(secret('egress_key'), 'base64'),
-          masterKey: Buffer.from(secret('master_key'), 'base64'),
+          masterKeys: oneMasterKey(Buffer.from(secret('master_key'), 'base64')),
           googleApiUrl: world.system.googleUrl,
           driveParentFolderId: 'bare',
           providerTokens: new Map([['sandbox', secret('provider_token')]]),

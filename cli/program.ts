@@ -10,6 +10,8 @@ import { showDeadLetters, showJob, showJobs } from './jobs.ts';
 import { showLogReads, showLogs } from './logs.ts';
 import { explainOutcomes } from './outcomes.ts';
 import { createApiKey, revokeApiKey, rotateApiKey, showKeys } from './keys.ts';
+import { addRotation } from './rotation-commands.ts';
+import { addShop } from './shop.ts';
 import { showInbox, showLedger, showUnplaced } from './payments.ts';
 import { proveLogs, showProofs } from './verify-logs.ts';
 
@@ -165,7 +167,8 @@ function addLogs(program: Command, { answer, catchInterrupt, fail }: Terminal): 
     .action((job: string, options: Shown) => answer((pool) => showLogReads(pool, job, options.json ?? false)));
 }
 
-function addKeys(program: Command, { answer, fail }: Terminal): void {
+function addKeys(program: Command, terminal: Terminal): void {
+  const { answer, fail } = terminal;
   const keys = program.command('keys').description("keys of the operators' API (as lading_owner)");
   keys
     .command('create <name>')
@@ -199,6 +202,7 @@ function addKeys(program: Command, { answer, fail }: Terminal): void {
     .command('list')
     .option('--json')
     .action((options: Shown) => answer((pool) => showKeys(pool, options.json ?? false)));
+  addRotation(keys, terminal);
 }
 
 export function makeProgram(terminal: Terminal): Command {
@@ -244,5 +248,6 @@ export function makeProgram(terminal: Terminal): Command {
     .option('--json')
     .action((options: Shown) => answer((pool) => showLedger(pool, options.json ?? false)));
   addKeys(program, terminal);
+  addShop(program, terminal);
   return program;
 }

@@ -13,6 +13,9 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
+/** The file a variable's value comes from, for who watches it change; undefined when it does not come from one. */
+export const fileOf = (env: Environment, name: string): string | undefined => env[`${name}_FILE`] || undefined;
+
 function valueOf(env: Environment, name: string): string | undefined {
   const path = env[`${name}_FILE`];
   if (path === undefined || path === '') return env[name] === '' ? undefined : env[name];
@@ -35,6 +38,18 @@ export function readEnvironment<S extends z.ZodObject>(schema: S, env: Environme
 
 export const port = (): z.ZodPipe<z.ZodCoercedNumber, z.ZodNumber> =>
   z.coerce.number().pipe(z.int().min(0).max(65_535));
+
+/** A value that is told by a function which throws a RangeError for what it cannot read. */
+export const readBy = <T>(read: (text: string) => T) =>
+  z.string().transform((text, context): T => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  });
 
 /** A key given as base64, at least `minBytes` long. */
 export const base64Key = (minBytes: number) =>

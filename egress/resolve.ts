@@ -1,7 +1,5 @@
-import { lookup } from 'node:dns/promises';
 import type { LookupAddress } from 'node:dns';
-import { isIP } from 'node:net';
-import { isPublicAddress } from './address.ts';
+import { lookupAll, resolvePublic, someOf } from '../net/resolve-public.ts';
 import { formatTarget, type Target } from './target.ts';
 import type { RefusalCode } from './refusal.ts';
 
@@ -11,37 +9,17 @@ export type HostMap = ReadonlyMap<string, Target>;
 export type Resolved =
   { readonly addresses: readonly LookupAddress[]; readonly port: number } | { readonly refused: RefusalCode };
 
-const LOOKUP_LIMIT_MS = 5_000;
-const ADDRESSES_MAX = 16;
+const REFUSALS = {
+  timeout: 'upstream_timeout',
+  unknown: 'name_unknown',
+  not_public: 'address_refused',
+} as const satisfies Record<string, RefusalCode>;
 
-async function lookupAll(host: string): Promise<LookupAddress[] | 'unknown' | 'timeout'> {
-  const family = isIP(host);
-  if (family !== 0) return [{ address: host, family }];
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<'timeout'>((resolve) => {
-    timer = setTimeout(resolve, LOOKUP_LIMIT_MS, 'timeout');
-  });
-  try {
-    return await Promise.race([lookup(host, { all: true, order: 'verbatim' }), limit]);
-  } catch {
-    return 'unknown';
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/**
- * The addresses a tunnel to `target` may use. One answer that is not public refuses the whole name: a resolver under a
- * stranger's control could otherwise mix one in and wait for it to be picked. Callers connect to exactly these and look
- * nothing up again.
- */
+/** The addresses a tunnel to `target` may use. Callers connect to exactly these and look nothing up again. */
 export async function resolveTarget(target: Target, hostMap: HostMap): Promise<Resolved> {
   const mapped = hostMap.get(formatTarget(target));
   const { host, port } = mapped ?? target;
-  const found = await lookupAll(host);
-  if (found === 'timeout') return { refused: 'upstream_timeout' };
-  if (found === 'unknown' || found.length === 0) return { refused: 'name_unknown' };
-  if (mapped === undefined && !found.every(({ address }) => isPublicAddress(address)))
-    return { refused: 'address_refused' };
-  return { addresses: found.slice(0, ADDRESSES_MAX), port };
+  const found = mapped === undefined ? await resolvePublic(host) : await lookupAll(host);
+  if ('failed' in found) return { refused: REFUSALS[found.failed] };
+  return { addresses: someOf(found.addresses), port };
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
-import { serviceAccountSchema } from './google.ts';
+import { base64Key, ConfigError, fileOf, port, readBy, readEnvironment } from '../config/environment.ts';
+import { sandboxOrigins } from '../config/sandbox-origins.ts';
+import { parseMasterKeys } from '../keys/master-keys.ts';
+import { parseServiceAccounts } from './service-accounts.ts';
 import { makeProfiles } from './profiles.ts';
 
 const json = (text: string, context: z.RefinementCtx): unknown => {
@@ -35,10 +37,11 @@ const environment = z.object({
   JOB_IMAGE: z.string().regex(/(^|@)sha256:[0-9a-f]{64}$/, 'an image id or a digest, never a tag'),
   EGRESS_DIR: z.string().startsWith('/'),
   EGRESS_KEY: base64Key(32),
-  MASTER_KEY: base64Key(32),
+  /** One a line, while it is rotated: keys/secret-lines.ts. */
+  MASTER_KEY: readBy(parseMasterKeys),
   GOOGLE_API_URL: z.url({ protocol: /^https$/ }).default('https://www.googleapis.com'),
   GOOGLE_OAUTH_URL: z.url({ protocol: /^https$/ }).default('https://oauth2.googleapis.com'),
-  GOOGLE_SERVICE_ACCOUNT: z.string().transform(json).pipe(serviceAccountSchema),
+  GOOGLE_SERVICE_ACCOUNT: readBy(parseServiceAccounts),
   DRIVE_PARENT_FOLDER_ID: z.string().min(1),
   PROVIDER_TOKENS: z
     .string()
@@ -48,6 +51,8 @@ const environment = z.object({
   SMTP_URL: z.url({ protocol: /^smtps?$/ }),
   MAIL_FROM: z.string().includes('@'),
   EXTRA_CA: z.string().includes('BEGIN CERTIFICATE').optional(),
+  /** Stand-ins of the outside, which may be plain HTTP and in private space. Empty in production. */
+  SANDBOX_ORIGINS: sandboxOrigins(),
   PROFILES: z.string().default('{}').transform(json),
   RETRY_BASE_MS: z.coerce.number().pipe(z.int().min(1).max(3_600_000)).default(30_000),
   LEASE_SECONDS: z.coerce.number().pipe(z.int().min(4).max(300)).default(8),
@@ -84,16 +89,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     jobImage: values.JOB_IMAGE,
     egressDir: values.EGRESS_DIR,
     egressKey: values.EGRESS_KEY,
-    masterKey: values.MASTER_KEY,
+    masterKeys: { initial: values.MASTER_KEY, file: fileOf(env, 'MASTER_KEY') },
     google: {
       apiUrl: withoutSlash(values.GOOGLE_API_URL),
       oauthUrl: withoutSlash(values.GOOGLE_OAUTH_URL),
-      account: values.GOOGLE_SERVICE_ACCOUNT,
+      accounts: { initial: values.GOOGLE_SERVICE_ACCOUNT, file: fileOf(env, 'GOOGLE_SERVICE_ACCOUNT') },
       parentFolderId: values.DRIVE_PARENT_FOLDER_ID,
     },
     providerTokens: new Map(Object.entries(values.PROVIDER_TOKENS)),
     mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
     extraCaPem: values.EXTRA_CA,
+    sandboxOrigins: values.SANDBOX_ORIGINS,
     profiles,
     retryBaseSeconds: values.RETRY_BASE_MS / 1000,
     leaseSeconds: values.LEASE_SECONDS,

@@ -3,6 +3,7 @@ import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
 import { nameFrom } from '../job-image/contract/file-name.ts';
 import { mintEgressToken } from '../job-image/contract/egress-token.ts';
 import type { Envelope } from '../job-image/contract/envelope.ts';
+import type { MasterKeys } from '../keys/master-keys.ts';
 import type { BegunAttempt } from '../sql/attempts.ts';
 import type { Limits } from './profiles.ts';
 import { jobSourceOf } from './providers/sources.ts';
@@ -12,7 +13,7 @@ const EGRESS_TOKEN_MARGIN_SECONDS = 300;
 
 export type EnvelopeSettings = {
   egressKey: Buffer;
-  masterKey: Buffer;
+  masterKeys: MasterKeys;
   googleApiUrl: string;
   driveParentFolderId: string;
   providerTokens: ReadonlyMap<string, string>;
@@ -28,11 +29,11 @@ const egressTokenFor = (key: Buffer, attempt: Pick<BegunAttempt, 'id' | 'profile
 
 /** What of an attempt's secrets is known to one who did not make its envelope, for the masker: all but the Drive token. */
 export const reproducibleSecrets = (
-  settings: Pick<EnvelopeSettings, 'egressKey' | 'masterKey' | 'providerTokens'>,
+  settings: Pick<EnvelopeSettings, 'egressKey' | 'masterKeys' | 'providerTokens'>,
   attempt: Pick<BegunAttempt, 'id' | 'profile' | 'deadline_at'>,
 ): string[] => [
   egressTokenFor(settings.egressKey, attempt),
-  deriveAttemptKey(settings.masterKey, attempt.id),
+  ...settings.masterKeys.accepted().map(({ key }) => deriveAttemptKey(key, attempt.id)),
   ...settings.providerTokens.values(),
 ];
 
@@ -70,7 +71,7 @@ export function envelopeFor(
       ),
     },
     egressToken: egressTokenFor(settings.egressKey, attempt),
-    attemptKey: deriveAttemptKey(settings.masterKey, attempt.id),
+    attemptKey: deriveAttemptKey(settings.masterKeys.current().key, attempt.id),
     ...(settings.extraCaPem === undefined ? {} : { extraCaPem: settings.extraCaPem }),
     parallelFiles: limits.parallelFiles,
   };

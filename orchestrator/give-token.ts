@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
 import { sealToken } from '../job-image/contract/sealed-token.ts';
-import { giveDriveToken } from '../sql/drive-tokens.ts';
+import type { MasterKeys } from '../keys/master-keys.ts';
+import { giveDriveToken, wantedTokenKey } from '../sql/drive-tokens.ts';
 import type { Pool } from '../sql/pool.ts';
 
 /**
@@ -11,16 +12,19 @@ import type { Pool } from '../sql/pool.ts';
 export function makeGiveToken(deps: {
   pool: Pool;
   log: Logger;
-  masterKey: Buffer;
+  masterKeys: MasterKeys;
   mintToken: () => Promise<string>;
 }): (attemptId: string, n: number) => void {
-  const { pool, log, masterKey, mintToken } = deps;
+  const { pool, log, masterKeys, mintToken } = deps;
   const making = new Set<string>();
 
   async function give(attemptId: string, n: number): Promise<void> {
     making.add(attemptId);
     try {
-      const sealed = sealToken(deriveAttemptKey(masterKey, attemptId), { attemptId, n }, await mintToken());
+      // With the key that the job has, which is not the current one when that was rotated since.
+      const wanted = await wantedTokenKey(pool, attemptId, n);
+      const master = masterKeys.accepted().find(({ id }) => id === wanted) ?? masterKeys.current();
+      const sealed = sealToken(deriveAttemptKey(master.key, attemptId), { attemptId, n }, await mintToken());
       if (await giveDriveToken(pool, attemptId, n, sealed)) log.info({ attempt: attemptId, n }, 'drive token given');
     } catch (error) {
       log.warn({ err: error, attempt: attemptId, n }, 'drive token not given, trying again');

@@ -7,6 +7,7 @@ import { Agent } from 'node:https';
 import { drive, type drive_v3 } from '@googleapis/drive';
 import { JWT, OAuth2Client } from 'google-auth-library';
 import { z } from 'zod';
+import { acceptedAccounts, type ServiceAccount } from './service-accounts.ts';
 
 const DRIVE_SCOPE = 'https://www.googleapis.com/auth/drive';
 const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
@@ -17,12 +18,6 @@ const CALL_LIMIT_MS = 30_000;
 const FOLDER = 'application/vnd.google-apps.folder';
 const LIST_PAGE = 1_000;
 const LIST_PAGES_MAX = 50;
-
-export const serviceAccountSchema = z.looseObject({
-  client_email: z.email(),
-  private_key: z.string().includes('PRIVATE KEY'),
-});
-export type ServiceAccount = z.infer<typeof serviceAccountSchema>;
 
 export type DriveFile = { id: string; size: number; sha256: string };
 
@@ -37,13 +32,13 @@ export type Google = {
   filesOfJob: (jobId: string) => Promise<DriveFile[]>;
 };
 
-type TokenSource = { oauthUrl: string; account: ServiceAccount; nowSeconds: () => number };
+type TokenSource = { oauthUrl: string; accounts: () => readonly ServiceAccount[]; nowSeconds: () => number };
 
 /**
  * A new access token. The assertion's times are the database's, given by `nowSeconds`: Google refuses one from a host
  * whose clock is wrong.
  */
-async function mint({ oauthUrl, account, nowSeconds }: TokenSource, agent: Agent): Promise<string> {
+async function mintAs(account: ServiceAccount, { oauthUrl, nowSeconds }: TokenSource, agent: Agent): Promise<string> {
   const iat = Math.floor(nowSeconds());
   const jwt = new JWT({
     email: account.client_email,
@@ -61,6 +56,18 @@ async function mint({ oauthUrl, account, nowSeconds }: TokenSource, agent: Agent
   const { access_token: token } = await jwt.authorize();
   if (!token) throw new Error('Google answered without an access token');
   return token;
+}
+
+/** With the newest key that Google takes: it may not know a new one for a minute, or an old one any more. */
+async function mint(source: TokenSource, agent: Agent): Promise<string> {
+  let refusal: unknown = new Error('every key of the service account has ended');
+  for (const account of acceptedAccounts(source.accounts(), new Date()))
+    try {
+      return await mintAs(account, source, agent);
+    } catch (error) {
+      refusal = error;
+    }
+  throw refusal;
 }
 
 async function* allFiles(client: drive_v3.Drive, q: string): AsyncGenerator<drive_v3.Schema$File> {

@@ -1,8 +1,12 @@
-/** One connection that LISTENs for moved jobs and comes back by itself. Each (re)connection counts as a notification. */
+/**
+ * One connection that LISTENs for moved jobs and for events to tell the shop, and comes back by itself. Each
+ * (re)connection counts as a notification of both.
+ */
 import pg from 'pg';
 import type { Logger } from 'pino';
 
-const CHANNEL = 'lading_jobs';
+const JOBS = 'lading_jobs';
+const SHOP = 'lading_shop';
 const RECONNECT_MIN_MS = 250;
 const RECONNECT_MAX_MS = 10_000;
 /** Then ten probes a second apart: a dead connection is found within 15 s. */
@@ -12,7 +16,7 @@ export type Listener = { stop: () => Promise<void> };
 
 export function listenForJobs(
   connectionString: string,
-  on: { moved: () => void; connected: (connected: boolean) => void },
+  on: { moved: () => void; shop: () => void; connected: (connected: boolean) => void },
   log: Logger,
 ): Listener {
   let client: pg.Client | undefined;
@@ -49,14 +53,15 @@ export function listenForJobs(
     };
     next.on('error', lost);
     next.on('end', () => lost());
-    next.on('notification', on.moved);
+    next.on('notification', ({ channel }) => (channel === SHOP ? on.shop() : on.moved()));
     try {
       await next.connect();
-      await next.query(`LISTEN ${CHANNEL}`);
+      await next.query(`LISTEN ${JOBS}; LISTEN ${SHOP}`);
       failures = 0;
       // What was notified while nobody listened is looked for now.
       on.connected(true);
       on.moved();
+      on.shop();
     } catch (error) {
       lost(error instanceof Error ? error : undefined);
     }

@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  process.on('SIGHUP', orchestrator.readSecrets);
   const signal = await Promise.race([signalled, orchestrator.failed]);
   log.info({ signal }, 'handing over');
   setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();

@@ -104,6 +104,17 @@ export function makeMetrics() {
       help: 'Reconcile passes; none while idle',
       registers,
     }),
+    shopDeliveries: new Counter<'result'>({
+      name: 'shop_deliveries_total',
+      help: "Tries to tell the shop's own system: delivered, failed (tried again), dead (given up)",
+      labelNames: ['result'],
+      registers,
+    }),
+    shopDisabled: new Gauge({
+      name: 'shop_endpoint_disabled',
+      help: '1 once the shop answered 410 Gone to this orchestrator, until something is delivered again',
+      registers,
+    }),
     countOutcome(outcome: Outcome): void {
       this.outcomes.inc({ outcome });
     },

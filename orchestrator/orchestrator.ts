@@ -7,6 +7,9 @@ import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
 import { databaseNowMs } from '../sql/clock.ts';
 import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine, roomOn } from '../sql/engines.ts';
+import { masterKeysOf, parseMasterKeys } from '../keys/master-keys.ts';
+import { makeSecretAges } from '../keys/secret-ages.ts';
+import { watchSecrets } from '../keys/watch-secrets.ts';
 import { makePool, type Pool } from '../sql/pool.ts';
 import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
@@ -22,6 +25,9 @@ import { makeMailer } from './mail.ts';
 import { makeMetrics } from './metrics.ts';
 import { startReconcile, sweep, type Reconcile } from './reconcile.ts';
 import { selfTest } from './self-test.ts';
+import { parseServiceAccounts } from './service-accounts.ts';
+import { makePost } from './shop/post.ts';
+import { startOutbox } from './shop/outbox.ts';
 import { startStandby } from './standby.ts';
 import { makeStarter, type Starter } from './starter.ts';
 import { makeEnrolTask } from './tasks/enrol.ts';
@@ -59,6 +65,8 @@ export type Orchestrator = {
   holder: string;
   /** Rejects when the task queue ends by itself, which only a restart mends. */
   failed: Promise<never>;
+  /** Looks now whether a secret's file has changed, which is else seen within a second. */
+  readSecrets: () => void;
   /** Hands over: leases are let go, containers run on. */
   stop: () => Promise<void>;
 };
@@ -174,7 +182,20 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     onChange();
   });
   const launching = new Set<string>();
-  const google = makeGoogle({ ...config.google, nowSeconds: () => (Date.now() + skewMs) / 1000 });
+  const secrets = watchSecrets(log);
+  const masterKeyLines = secrets.watch(config.masterKeys, parseMasterKeys);
+  const masterKeys = masterKeysOf(masterKeyLines.value);
+  const accounts = secrets.watch(config.google.accounts, parseServiceAccounts);
+  let shopSecretMadeAt: Date | undefined;
+  const ageOf = makeSecretAges(metrics.registry);
+  ageOf('master', masterKeyLines.changedAt);
+  ageOf('drive', accounts.changedAt);
+  ageOf('shop_webhook', () => shopSecretMadeAt);
+  const google = makeGoogle({
+    ...config.google,
+    accounts: accounts.value,
+    nowSeconds: () => (Date.now() + skewMs) / 1000,
+  });
   const tokens = stockTokens(google.mintToken, config.standby);
   const shared = {
     ...settling,
@@ -204,7 +225,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     ...shared,
     standby,
     egressKey: config.egressKey,
-    masterKey: config.masterKey,
+    masterKeys,
     googleApiUrl: config.google.apiUrl,
     driveParentFolderId: config.google.parentFolderId,
     extraCaPem: config.extraCaPem,
@@ -241,10 +262,10 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
   reconcile = startReconcile({
     ...shared,
     isEngineSilent: engine.isSilent,
-    secretsOf: (attempt) => reproducibleSecrets(config, attempt),
+    secretsOf: (attempt) => reproducibleSecrets({ ...config, masterKeys }, attempt),
     diskFreeBytes,
     measureSkew,
-    giveToken: makeGiveToken({ pool, log, masterKey: config.masterKey, mintToken: google.mintToken }),
+    giveToken: makeGiveToken({ pool, log, masterKeys, mintToken: google.mintToken }),
     onAdopted: (orphanedSeconds) => {
       metrics.adopted.inc();
       metrics.adoption.observe(orphanedSeconds);
@@ -256,10 +277,21 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
       metrics.following.set(following.count());
     },
   });
+  const outbox = startOutbox({
+    pool,
+    log,
+    masterKeys,
+    post: makePost(config.sandboxOrigins),
+    retryBaseSeconds: config.retryBaseSeconds,
+    onTried: (result) => metrics.shopDeliveries.inc({ result }),
+    onDisabled: (disabled) => metrics.shopDisabled.set(disabled ? 1 : 0),
+    onSecret: (madeAt) => (shopSecretMadeAt = madeAt),
+  });
   const listener = listenForJobs(
     config.databaseUrl,
     {
       moved: onChange,
+      shop: outbox.kick,
       connected: (connected) => {
         metrics.listenUp.set(connected ? 1 : 0);
         if (connected) metrics.listenAge.reset();
@@ -280,11 +312,15 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     holder,
     url: `http://${config.http.host}:${(health.address() as AddressInfo).port}`,
     failed: worker.promise.then(() => Promise.reject(new Error('the task queue ended'))),
+    readSecrets: secrets.look,
     stop: async () => {
+      secrets.stop();
       // A task that waits for a silent engine is not waited for: its leases end, and others go on with it.
       await Promise.all([
         atMost(TASKS_STOP_LIMIT_MS, Promise.all([worker.stop(), starter.stop()])),
         atMost(STANDBY_STOP_LIMIT_MS, standby.stop()),
+        // A shop that hangs is told again by another.
+        atMost(TASKS_STOP_LIMIT_MS, outbox.stop()),
       ]);
       // A daemon or a database that hangs holds up none of it: what is written late is refused by the lease.
       await atMost(FOLLOWING_STOP_LIMIT_MS, Promise.all([listener.stop(), reconcile.stop(), following.stop()]));

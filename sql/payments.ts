@@ -1,4 +1,4 @@
-import { maybeOne, type Database } from './pool.ts';
+import { atOnce, maybeOne, type Database } from './pool.ts';
 
 /** How an event proved itself: by SePay's signature or key, or because we fetched it from SePay. */
 export type AuthMode = 'hmac' | 'apikey' | 'fetched';
@@ -130,15 +130,18 @@ const MATCH_CANDIDATES_MAX = 10;
 
 /** The orders that carry one of `codes`, at most ten, locked in a fixed order. */
 export async function lockOrdersByCode(db: Database, codes: readonly string[]): Promise<PayableOrder[]> {
-  await db.query('SELECT FROM orders WHERE code = ANY ($1::text[]) ORDER BY id FOR UPDATE', [codes]);
-  const { rows } = await db.query<PayableOrder>(
-    `SELECT o.id, o.code, o.course_id, o.amount_vnd, o.expires_at, o.cancelled_at IS NOT NULL AS cancelled,
+  const lock = () => db.query('SELECT FROM orders WHERE code = ANY ($1::text[]) ORDER BY id FOR UPDATE', [codes]);
+  // Apart from the locking, because it must see what whoever held the lock has written.
+  const read = () =>
+    db.query<PayableOrder>(
+      `SELECT o.id, o.code, o.course_id, o.amount_vnd, o.expires_at, o.cancelled_at IS NOT NULL AS cancelled,
             least(coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0),
                   ${Number.MAX_SAFE_INTEGER})::bigint AS paid_vnd,
             EXISTS (SELECT FROM jobs j WHERE j.order_id = o.id) AS has_job
      FROM orders o WHERE o.code = ANY ($1::text[]) ORDER BY o.id LIMIT ${MATCH_CANDIDATES_MAX}`,
-    [codes],
-  );
+      [codes],
+    );
+  const [, { rows }] = await atOnce<[unknown, { rows: PayableOrder[] }]>(db, lock, read);
   return rows;
 }
 

@@ -34,6 +34,8 @@ export async function makeTestDatabase(): Promise<TestDatabase> {
         connectionString: urlFor(role),
         applicationName: 'test',
         max: 8,
+        // As the API has it.
+        pipeline: role === 'lading_api',
         onError: () => undefined,
       });
       pools.push(pool);

@@ -1,5 +1,6 @@
 import type { Router } from '@koa/router';
 import { FINALIZE_MAX_BYTES } from '../../job-image/contract/signed-call.ts';
+import type { MasterKeys } from '../../keys/master-keys.ts';
 import type { Pool } from '../../sql/pool.ts';
 import type { Context, State } from '../context.ts';
 import type { Metrics } from '../metrics.ts';
@@ -9,10 +10,10 @@ import { readSignedCall } from '../read-signed-call.ts';
 import { acceptManifest } from './accept-manifest.ts';
 import { parseManifest } from './manifest.ts';
 
-export type FinalizeDeps = { pool: Pool; masterKey: Buffer; metrics: Metrics };
+export type FinalizeDeps = { pool: Pool; masterKeys: MasterKeys; metrics: Metrics };
 
-async function finalize(ctx: Context, { pool, masterKey }: FinalizeDeps): Promise<'accepted' | 'repeat'> {
-  const call = await readSignedCall(ctx, masterKey, FINALIZE_MAX_BYTES);
+async function finalize(ctx: Context, { pool, masterKeys }: FinalizeDeps): Promise<'accepted' | 'repeat'> {
+  const call = await readSignedCall(ctx, masterKeys, FINALIZE_MAX_BYTES);
   const { attemptId } = call;
   const manifest = parseManifest(parseJson(call.raw), attemptId);
   const { result, jobId } = await acceptManifest(pool, { ...call, manifest });

@@ -1,6 +1,7 @@
 import { listJobs, showJob } from './job-operations.ts';
 import type { Operation } from './operation.ts';
 import { decideInbox, showInbox, showLedger } from './payment-operations.ts';
+import { listShopEvents, resendToShop, showShopEvent } from './shop-operations.ts';
 import { showChanges, showEngines } from './watch-operations.ts';
 
 /** In the order of the document. */
@@ -12,4 +13,7 @@ export const OPERATIONS: readonly Operation[] = [
   showLedger,
   showEngines,
   showChanges,
+  listShopEvents,
+  showShopEvent,
+  resendToShop,
 ];

@@ -260,7 +260,7 @@ test('the previous secret still opens', async () => {
 
 test('an installation with an API key takes it, and nothing else', async () => {
   const key = randomUUID();
-  const keyed = await startTestApi({ sepayAuth: { mode: 'apikey', key } });
+  const keyed = await startTestApi({ sepayAuth: { mode: 'apikey', keys: [key] } });
   try {
     const order = await placeTestOrder(keyed);
     const body = JSON.stringify(sepayEvent({ content: order.code }));

@@ -6,9 +6,11 @@ import {
   lockOrdersByCode,
   twinCandidates,
   type AuthMode,
+  type PayableOrder,
+  type TwinCandidate,
   type UnplacedReason,
 } from '../../sql/payments.ts';
-import { inTransaction, type Database, type Pool } from '../../sql/pool.ts';
+import { atOnce, inTransaction, type Database, type Pool } from '../../sql/pool.ts';
 import { findCodes, matchPayment, type Match } from './match.ts';
 import { startJob } from './start-job.ts';
 import type { BankTransaction } from './sepay-event.ts';
@@ -52,19 +54,24 @@ export const recordPayment = (
 ): Promise<Recorded> =>
   inTransaction(pool, async (db) => {
     const { source, externalId, body } = transaction;
-    const eventId = await insertPaymentEvent(db, { source, externalId, body, authMode: context.authMode });
+    const codes = findCodes(transaction);
+    // Whether it is known, told before, or whose it is: asked together, and answered in this order.
+    const [eventId, candidateTwins, candidates] = await atOnce<[number | undefined, TwinCandidate[], PayableOrder[]]>(
+      db,
+      () => insertPaymentEvent(db, { source, externalId, body, authMode: context.authMode }),
+      () => twinCandidates(db, source, transaction),
+      () => (codes.length === 0 ? Promise.resolve([]) : lockOrdersByCode(db, codes)),
+    );
     if (eventId === undefined) return repeatOf(db, transaction);
-    const { twin, doubtful } = twinOf(transaction, await twinCandidates(db, source, transaction));
+    const { twin, doubtful } = twinOf(transaction, candidateTwins);
     if (twin !== undefined) {
       await insertTwin(db, eventId, twin);
       return { placement: 'told_before' };
     }
-    const codes = findCodes(transaction);
-    const candidates = codes.length === 0 ? [] : await lockOrdersByCode(db, codes);
     const matched = matchPayment(transaction, candidates, context.ownAccountNumber);
     const match = doubtful ? doubted(matched) : matched;
     const { direction, amountVnd, accountNumber, reference, content, transferredAt } = transaction;
-    await insertPayment(db, {
+    const payment = {
       eventId,
       source,
       direction,
@@ -74,8 +81,13 @@ export const recordPayment = (
       content,
       transferredAt,
       ...placed(match),
-    });
-    if (!match.order) return { placement: match.reason };
-    if (!match.paidInFull) return { placement: 'applied', order: match.order.code };
-    return { placement: 'paid', order: match.order.code, job: await startJob(db, match.order) };
+    };
+    const pay = () => insertPayment(db, payment);
+    const { order } = match;
+    if (!order || !match.paidInFull) {
+      await pay();
+      return order ? { placement: 'applied', order: order.code } : { placement: match.reason };
+    }
+    const [, job] = await atOnce<[void, string]>(db, pay, () => startJob(db, order));
+    return { placement: 'paid', order: order.code, job };
   });

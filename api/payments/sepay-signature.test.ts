@@ -9,7 +9,7 @@ const BODY = Buffer.from(
 const SIGNATURE = 'sha256=7ff58e0f8766a6358783200833d56595198ff49d2701a4e568f56a8be8522342';
 const genuine = { signature: SIGNATURE, timestamp: String(SIGNED_AT) };
 const HMAC: SepayAuth = { mode: 'hmac', secrets: ['whsec_test_secret'] };
-const API_KEY: SepayAuth = { mode: 'apikey', key: 'a-long-enough-api-key' };
+const API_KEY: SepayAuth = { mode: 'apikey', keys: ['a-long-enough-api-key'] };
 
 describe('HMAC mode', () => {
   test('takes the known vector', () => {

@@ -14,7 +14,7 @@ export type SepayAuth =
       mode: 'hmac';
       /** The current secret, and the previous one while it is being replaced. */ secrets: readonly string[];
     }
-  | { mode: 'apikey'; key: string };
+  | { mode: 'apikey'; keys: readonly string[] };
 
 export type SepayHeaders = { signature?: string; timestamp?: string; authorization?: string };
 
@@ -52,11 +52,12 @@ function checkHmac(
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-function checkApiKey(key: string, authorization: string | undefined): SepayRejection | undefined {
+function checkApiKey(keys: readonly string[], authorization: string | undefined): SepayRejection | undefined {
   const given = /^Apikey +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (given === undefined) return 'api_key_missing';
   // Digests, because the two keys may differ in length.
-  return timingSafeEqual(digest(given), digest(key)) ? undefined : 'api_key_wrong';
+  const fits = keys.map((key) => timingSafeEqual(digest(given), digest(key)));
+  return fits.includes(true) ? undefined : 'api_key_wrong';
 }
 
 /** Undefined for an authentic webhook. `raw` is the body as received, before anything was parsed. */
@@ -68,7 +69,7 @@ export const rejectionOf = (
 ): SepayRejection | undefined =>
   auth.mode === 'hmac'
     ? checkHmac(auth.secrets, headers, raw, nowSeconds)
-    : checkApiKey(auth.key, headers.authorization);
+    : checkApiKey(auth.keys, headers.authorization);
 
 /** What the headers alone give away, before a body is read. Undefined: the body decides. */
 export function implausibleHeaders(
@@ -76,7 +77,7 @@ export function implausibleHeaders(
   headers: SepayHeaders,
   nowSeconds: number,
 ): SepayRejection | undefined {
-  if (auth.mode === 'apikey') return checkApiKey(auth.key, headers.authorization);
+  if (auth.mode === 'apikey') return checkApiKey(auth.keys, headers.authorization);
   const signed = hmacHeaders(headers, nowSeconds);
   return typeof signed === 'string' ? signed : undefined;
 }

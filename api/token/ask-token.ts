@@ -18,7 +18,7 @@ export const askToken = (pool: Pool, call: SignedCall & { n: number }): Promise<
     if (attempt.state === 'creating')
       throw new Problem('attempt_not_running_yet', undefined, { headers: { 'Retry-After': '1' } });
     if (attempt.state !== 'running' || attempt.finalized_at !== null) throw new Problem('attempt_not_current');
-    const asked = await askForDriveToken(db, attemptId, n);
+    const asked = await askForDriveToken(db, attemptId, n, call.keyId);
     if (asked === undefined) throw new Problem('request_invalid', 'the token before this one was not given');
     return asked.sealed ?? undefined;
   });

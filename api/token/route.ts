@@ -4,6 +4,7 @@
  */
 import type { Router } from '@koa/router';
 import { TOKEN_CALL_MAX_BYTES, tokenCallSchema } from '../../job-image/contract/signed-call.ts';
+import type { MasterKeys } from '../../keys/master-keys.ts';
 import type { Pool } from '../../sql/pool.ts';
 import type { State } from '../context.ts';
 import { fieldErrors, Problem } from '../problem.ts';
@@ -11,9 +12,12 @@ import { parseJson } from '../read-body.ts';
 import { readSignedCall } from '../read-signed-call.ts';
 import { askToken } from './ask-token.ts';
 
-export function addTokenRoutes(router: Router<State>, { pool, masterKey }: { pool: Pool; masterKey: Buffer }): void {
+export function addTokenRoutes(
+  router: Router<State>,
+  { pool, masterKeys }: { pool: Pool; masterKeys: MasterKeys },
+): void {
   router.post('/v1/attempts/:id/token', async (ctx) => {
-    const call = await readSignedCall(ctx, masterKey, TOKEN_CALL_MAX_BYTES);
+    const call = await readSignedCall(ctx, masterKeys, TOKEN_CALL_MAX_BYTES);
     const body = tokenCallSchema.safeParse(parseJson(call.raw));
     if (!body.success) throw new Problem('request_invalid', undefined, { errors: fieldErrors(body.error.issues) });
     if (body.data.attemptId !== call.attemptId) throw new Problem('request_invalid', 'speaks of another attempt');

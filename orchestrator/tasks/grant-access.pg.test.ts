@@ -45,7 +45,7 @@ beforeAll(async () => {
     google: makeGoogle({
       apiUrl: google.url,
       oauthUrl: google.url,
-      account: google.account,
+      accounts: () => [google.account],
       nowSeconds: () => Date.now() / 1_000,
     }),
   });

@@ -1,7 +1,7 @@
 /**
- * Which addresses a job may reach through egress: those of the public internet, and no other. The ranges are those of
- * the IANA special-purpose registries (RFC 6890 and its updates) plus the metadata addresses that clouds keep in public
- * space. Whatever cannot be read as an address is refused.
+ * Which addresses a stranger may send us to: those of the public internet, and no other. egress holds jobs to it, and the
+ * orchestrator what it tells the shop. The ranges are those of the IANA special-purpose registries (RFC 6890 and its
+ * updates) plus the metadata addresses that clouds keep in public space. Whatever cannot be read as an address is refused.
  */
 import { BlockList, isIP } from 'node:net';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isPublicAddress } from './address.ts';
+import { isPublicAddress } from './public-address.ts';
 
 describe('isPublicAddress', () => {
   test.each([
