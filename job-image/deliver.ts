@@ -1,6 +1,7 @@
 /** The work of one attempt, in order: list, folder, files, hand-over. */
 import type { Envelope } from './contract/envelope.ts';
 import type { JobMessage } from './contract/messages.ts';
+import type { KeptSession } from './contract/sealed-session.ts';
 import { makeDrive } from './drive/call.ts';
 import { listExisting, NOTHING_EXISTS } from './drive/existing.ts';
 import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
@@ -9,6 +10,7 @@ import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
 import { makeProvider } from './providers/make-provider.ts';
 import { makeRenewToken } from './renew-token.ts';
+import { makeSessionLedger } from './session-ledger.ts';
 import { filesAtOnce, transferAll } from './transfer.ts';
 import { transferStreams } from './transfer-stream.ts';
 
@@ -23,7 +25,7 @@ export async function deliver(
     readonly signal: AbortSignal;
   },
 ): Promise<{ files: number; bytes: number }> {
-  const { jobId, attemptId, parallelFiles, egressToken, attemptKey, source } = envelope;
+  const { jobId, attemptId, parallelFiles, egressToken, attemptKey, resumeKey, source } = envelope;
   const { egressSocket, say, onSecret, signal } = options;
   const network = makeNetwork({
     socketPath: egressSocket,
@@ -51,14 +53,18 @@ export async function deliver(
     progress.say();
 
     const folder = await ensureOrderFolder(drive, { jobId, parentFolderId, folderName }, signal);
-    const existing = folder.isNew ? NOTHING_EXISTS : await listExisting(drive, jobId, folder.id, signal);
+    const ledger = makeSessionLedger(door, { attemptId, resumeKey }, signal);
+    const [existing, kept] = folder.isNew
+      ? [NOTHING_EXISTS, new Map<string, KeptSession>()]
+      : await Promise.all([listExisting(drive, jobId, folder.id, signal), ledger.recall()]);
     const folderAt = makeFolderTree(drive, { jobId, rootId: folder.id, known: existing.folders }, signal);
     const delivered = await transferAll(
-      { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress },
+      { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress, ledger, kept },
       signal,
     );
     delivered.push(...(await transferStreams({ drive, folderAt, existing, jobId, progress }, streams, signal)));
     progress.say();
+    ledger.close();
 
     const body = { type: 'attempt.finalized', attemptId, folderId: folder.id, files: delivered } as const;
     await postFinalize({ ...door, body }, signal);

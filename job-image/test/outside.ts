@@ -134,6 +134,8 @@ export async function startOutside() {
     },
     expireSessions: () => control(google.url, 'DELETE', 'sessions'),
     driveKinds: async () => ((await control(google.url, 'GET', 'requests')) as { kinds: Record<string, number> }).kinds,
+    driveReceivedBytes: async () =>
+      ((await control(google.url, 'GET', 'requests')) as { receivedBytes: number }).receivedBytes,
     driveFiles: async () => (await control(google.url, 'GET', 'files')) as DriveFile[],
     stop: async () => {
       await https.destroy();
