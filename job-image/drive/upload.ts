@@ -4,9 +4,8 @@
  */
 import { Readable } from 'node:stream';
 import { JobEnd } from '../ending.ts';
-import { headerOf } from '../http-call.ts';
 import { pause, withRetries, type Again, type Tried } from '../retry.ts';
-import { callDrive, driveAway, readReply, type Drive } from './call.ts';
+import { driveAway, type Drive } from './call.ts';
 import { JOB_PROPERTY, parseResource, type DriveResource } from './resource.ts';
 import { sessionReply, type SessionReply } from './session-reply.ts';
 import { makeWindow, type Window } from './window.ts';
@@ -68,31 +67,28 @@ async function put(
 ): Promise<Put> {
   const isQuery = from === to;
   const body = isQuery ? null : Readable.from(window.bytes(from, to), { objectMode: false });
-  const tried = await callDrive(sessionUrl, {
-    method: 'PUT',
-    dispatcher: drive.https,
-    headers: {
-      'content-length': String(to - from),
-      'content-range': isQuery ? `bytes */${target.bytes}` : `bytes ${from}-${to - 1}/${target.bytes}`,
+  const tried = await drive.exchange(
+    sessionUrl,
+    {
+      method: 'PUT',
+      headers: {
+        'content-length': String(to - from),
+        'content-range': isQuery ? `bytes */${target.bytes}` : `bytes ${from}-${to - 1}/${target.bytes}`,
+      },
+      body,
+      headersTimeout: CHUNK_LIMIT_MS,
     },
-    body,
-    headersTimeout: CHUNK_LIMIT_MS,
+    target.what,
     signal,
-  });
+  );
   const failure = window.failure();
   if (failure !== undefined) throw failure;
-  if ('again' in tried)
-    return { reply: { kind: 'again' }, body: '', again: { again: `${target.what}: ${tried.again}` } };
-  const range = headerOf(tried.done, 'range');
-  const read = await readReply(tried.done, target.what, signal);
-  if ('again' in read) return { reply: { kind: 'again' }, body: '', again: read };
-  const { status, reason, again } = read.done;
-  return { reply: sessionReply({ status, range, reason }), body: read.done.body, again };
+  if ('again' in tried) return { reply: { kind: 'again' }, body: '', again: tried };
+  return { reply: sessionReply(tried.done), body: tried.done.body, again: tried.done.again };
 }
 
 /** A session, and how much of its file Drive has by its own word. */
 export type Session = { readonly url: string; readonly confirmed: number };
-
 export type FoundSession = Session | { readonly complete: DriveResource } | 'expired';
 
 /**
