@@ -19,6 +19,7 @@ import { addOrderRoutes } from './orders/route.ts';
 import { addPaymentRoutes } from './payments/route.ts';
 import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
+import { addProgressRoutes } from './progress/route.ts';
 import { makeLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
 import { addTokenRoutes } from './token/route.ts';
@@ -80,6 +81,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addDocuments(router, OPERATIONS, desk.publicUrl);
   addFinalizeRoutes(router, { pool, masterKeys, metrics });
   addTokenRoutes(router, { pool, masterKeys });
+  addProgressRoutes(router, { pool, masterKeys });
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.

@@ -101,7 +101,7 @@ async function signedCall(master: Buffer, attemptId: string): Promise<number> {
   await answer.text();
   return answer.status;
 }
-async function until(status: () => Promise<number>, wanted: number): Promise<void> {
+async function becomes(status: () => Promise<number>, wanted: number): Promise<void> {
   const giveUpAt = Date.now() + WAIT_LIMIT_MS;
   for (let seen = await status(); seen !== wanted; seen = await status()) {
     if (Date.now() > giveUpAt) throw new Error(`still ${seen}`);
@@ -115,10 +115,10 @@ test("SePay's webhooks: old and new are taken during the overlap, the old one is
   expect([await webhook(OLD), await webhook(NEW)]).toEqual([200, 401]);
   const end = new Date(Date.now() + OVERLAP_MS);
   writeInPlace(path('sepay'), rotated(NEW, OLD, end));
-  await until(() => webhook(NEW), 200);
+  await becomes(() => webhook(NEW), 200);
   expect(await webhook(OLD)).toBe(200);
   expect(Date.now()).toBeLessThan(end.getTime());
-  await until(() => webhook(OLD), 401);
+  await becomes(() => webhook(OLD), 401);
   expect(Date.now()).toBeGreaterThanOrEqual(end.getTime());
   expect(await webhook(NEW)).toBe(200);
 });
@@ -128,14 +128,14 @@ test('signed calls: attempts of the old and of the new master key are both heard
   expect([await signedCall(OLD_MASTER, before), await signedCall(NEW_MASTER, after)]).toEqual([503, 401]);
   const end = new Date(Date.now() + OVERLAP_MS);
   writeInPlace(path('master'), rotated(NEW_MASTER.toString('base64'), OLD_MASTER.toString('base64'), end));
-  await until(() => signedCall(NEW_MASTER, after), 503);
+  await becomes(() => signedCall(NEW_MASTER, after), 503);
   expect(await signedCall(OLD_MASTER, before)).toBe(503);
   const { rows } = await world.orchestrator.query<{ key_id: string }>(
     'SELECT key_id FROM drive_tokens WHERE attempt_id = ANY ($1) ORDER BY attempt_id = $2',
     [[before, after], after],
   );
   expect(rows.map((row) => row.key_id)).toEqual([keyIdOf(OLD_MASTER), keyIdOf(NEW_MASTER)]);
-  await until(() => signedCall(OLD_MASTER, before), 401);
+  await becomes(() => signedCall(OLD_MASTER, before), 401);
   expect(Date.now()).toBeGreaterThanOrEqual(end.getTime());
   expect(await signedCall(NEW_MASTER, after)).toBe(503);
 });

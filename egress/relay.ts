@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { errors, request as send, type Dispatcher } from 'undici';
-import { callMaxBytes, RELAYED_PATH } from '../job-image/contract/signed-call.ts';
+import { answerMaxBytes, callMaxBytes, RELAYED_PATH } from '../job-image/contract/signed-call.ts';
 import type { Metrics } from './metrics.ts';
 import { problemAnswer, type RefusalCode } from './refusal.ts';
 import type { Slots } from './slots.ts';
@@ -13,7 +13,6 @@ import type { Strangers } from './strangers.ts';
 import { readToken } from './token.ts';
 
 const PASSED_HEADERS = ['content-type', 'webhook-id', 'webhook-timestamp', 'webhook-signature'] as const;
-const ANSWER_MAX_BYTES = 64 * 1024;
 const API_LIMIT_MS = 20_000;
 
 export type RelayDeps = {
@@ -46,6 +45,7 @@ async function callApi(
   path: string,
   passed: Record<string, string>,
   body: Buffer,
+  maxBytes: number,
 ): Promise<Answer | RefusalCode> {
   try {
     const response = await send(`${deps.apiUrl}${path}`, {
@@ -55,7 +55,7 @@ async function callApi(
       dispatcher: deps.dispatcher,
       signal: AbortSignal.timeout(API_LIMIT_MS),
     });
-    const answer = await readUpTo(response.body, ANSWER_MAX_BYTES);
+    const answer = await readUpTo(response.body, maxBytes);
     if (answer === undefined) return 'api_unavailable';
     const header = (name: string): string | undefined => [response.headers[name]].flat()[0];
     return {
@@ -113,7 +113,7 @@ export function makeRelay(deps: RelayDeps): (request: IncomingMessage, response:
         }),
       );
       const startedMs = performance.now();
-      const answer = await callApi(deps, path, passed, body);
+      const answer = await callApi(deps, path, passed, body, answerMaxBytes(callName));
       if (typeof answer === 'string') return refuse(answer, { attempt });
       metrics.relayed(answer.status);
       log.info({ attempt, status: answer.status, ms: Math.round(performance.now() - startedMs) }, 'relayed');

@@ -11,6 +11,7 @@ import { Webhook } from 'standardwebhooks';
 import { startEgress, tokenFor } from '../egress/test/start.ts';
 import { deriveAttemptKey } from './contract/attempt-key.ts';
 import { encodeEnvelope, secretsOf, type Envelope } from './contract/envelope.ts';
+import { deriveResumeKey } from './contract/sealed-session.ts';
 import { parseJobMessage, type JobMessage } from './contract/messages.ts';
 import { sealToken } from './contract/sealed-token.ts';
 import { finalizePath, finalizeSchema, tokenCallSchema, tokenPath } from './contract/signed-call.ts';
@@ -83,6 +84,7 @@ const envelopeOf = (course: string, change: Partial<Envelope> = {}): Envelope =>
   drive: { apiUrl: outside.googleUrl, accessToken: outside.token, parentFolderId: DRIVE_ID, folderName: 'Order 1' },
   egressToken: tokenFor(ATTEMPT_ID),
   attemptKey: ATTEMPT_KEY,
+  resumeKey: deriveResumeKey(Buffer.alloc(32), JOB_ID),
   extraCaPem: outside.caPem,
   parallelFiles: 2,
   ...change,

@@ -1,6 +1,7 @@
 /** The work of one attempt, in order: list, folder, files, hand-over. */
 import type { Envelope } from './contract/envelope.ts';
 import type { JobMessage } from './contract/messages.ts';
+import type { KeptSession } from './contract/sealed-session.ts';
 import { makeDrive } from './drive/call.ts';
 import { listExisting, NOTHING_EXISTS } from './drive/existing.ts';
 import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
@@ -9,6 +10,8 @@ import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
 import { makeProvider } from './providers/make-provider.ts';
 import { makeRenewToken } from './renew-token.ts';
+import type { RetryLimits } from './retry.ts';
+import { makeSessionLedger } from './session-ledger.ts';
 import { filesAtOnce, transferAll } from './transfer.ts';
 import { transferStreams } from './transfer-stream.ts';
 
@@ -21,10 +24,13 @@ export async function deliver(
     /** Hears of every secret that the job learns on its way. */
     readonly onSecret: (secret: string) => void;
     readonly signal: AbortSignal;
+    /** How patient the job is with others; each service's own limits where it is not said. */
+    readonly retry?: RetryLimits;
   },
 ): Promise<{ files: number; bytes: number }> {
-  const { jobId, attemptId, parallelFiles, egressToken, attemptKey, source } = envelope;
+  const { jobId, attemptId, parallelFiles, egressToken, attemptKey, resumeKey, source } = envelope;
   const { egressSocket, say, onSecret, signal } = options;
+  const retry = options.retry === undefined ? {} : { retry: options.retry };
   const network = makeNetwork({
     socketPath: egressSocket,
     egressToken,
@@ -34,11 +40,11 @@ export async function deliver(
   });
   try {
     const { https } = network;
-    const provider = await makeProvider(https, source);
+    const provider = await makeProvider(https, source, options.retry);
     const { apiUrl, accessToken, parentFolderId, folderName } = envelope.drive;
     const door = { egress: network.egress, egressToken, attemptKey };
-    const renewToken = makeRenewToken(door, { attemptId, onToken: onSecret }, signal);
-    const drive = makeDrive({ https, apiUrl, accessToken, renewToken });
+    const renewToken = makeRenewToken(door, { attemptId, onToken: onSecret, ...retry }, signal);
+    const drive = makeDrive({ https, apiUrl, accessToken, renewToken, ...retry });
 
     const files = await provider.list(signal);
     const streams = (await provider.streams?.(signal)) ?? [];
@@ -51,17 +57,21 @@ export async function deliver(
     progress.say();
 
     const folder = await ensureOrderFolder(drive, { jobId, parentFolderId, folderName }, signal);
-    const existing = folder.isNew ? NOTHING_EXISTS : await listExisting(drive, jobId, folder.id, signal);
+    const ledger = makeSessionLedger(door, { attemptId, resumeKey, ...retry }, signal);
+    const [existing, kept] = folder.isNew
+      ? [NOTHING_EXISTS, new Map<string, KeptSession>()]
+      : await Promise.all([listExisting(drive, jobId, folder.id, signal), ledger.recall()]);
     const folderAt = makeFolderTree(drive, { jobId, rootId: folder.id, known: existing.folders }, signal);
     const delivered = await transferAll(
-      { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress },
+      { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress, ledger, kept },
       signal,
     );
     delivered.push(...(await transferStreams({ drive, folderAt, existing, jobId, progress }, streams, signal)));
     progress.say();
+    ledger.close();
 
     const body = { type: 'attempt.finalized', attemptId, folderId: folder.id, files: delivered } as const;
-    await postFinalize({ ...door, body }, signal);
+    await postFinalize({ ...door, body, ...retry }, signal);
     return { files: delivered.length, bytes: delivered.reduce((sum, file) => sum + file.bytes, 0) };
   } finally {
     await network.close();

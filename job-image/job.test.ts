@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { deriveAttemptKey } from './contract/attempt-key.ts';
 import { encodeEnvelope, ENVELOPE_MAX_BYTES, readEnvelope, secretsOf, type Envelope } from './contract/envelope.ts';
+import { deriveResumeKey } from './contract/sealed-session.ts';
 import { parseJobMessage } from './contract/messages.ts';
 import { ENVELOPE_FILE, runJob } from './job.ts';
 import { ATTEMPT_ID, JOB_ID } from './test/outside.ts';
@@ -31,6 +32,7 @@ const ENVELOPE: Envelope = {
   },
   egressToken: 'v1.egress.token',
   attemptKey: deriveAttemptKey(Buffer.alloc(32), ATTEMPT_ID),
+  resumeKey: deriveResumeKey(Buffer.alloc(32), ATTEMPT_ID),
   parallelFiles: 2,
 };
 

@@ -5,6 +5,8 @@ export const PROGRESS_EVERY_MS = 500;
 export type ProgressMeter = {
   /** Negative where a file starts again. */
   bytes: (count: number) => void;
+  /** Of a file that an earlier attempt left half sent: no part of the speed. Negative where it starts again after all. */
+  resumed: (bytes: number) => void;
   /** A file that an earlier attempt delivered: done, and no part of the speed. */
   skipped: (bytes: number) => void;
   fileDone: () => void;
@@ -37,6 +39,10 @@ export function makeProgress(
     bytes: (count) => {
       if (count === 0) return;
       carried += count;
+      moved();
+    },
+    resumed: (bytes) => {
+      skipped += bytes;
       moved();
     },
     skipped: (bytes) => {

@@ -26,6 +26,7 @@ const SAMPLE: Envelope = {
   },
   egressToken: 'rehearsal',
   attemptKey: 'whsec_rehearsal',
+  resumeKey: 'cmVoZWFyc2Fs',
   parallelFiles: 1,
 };
 

@@ -5,13 +5,20 @@ import { pause, type Again } from './retry.ts';
 
 /** Against a source that hands out a few bytes and breaks, for ever. */
 const REOPENS_MAX = 200;
+const START: Position = { offset: 0, etag: undefined };
 
 /**
- * All bytes of `file`, once and in order, over as many connections as it takes: where one breaks, the next goes on from
- * there. Throws JobEnd, SourceMismatchError, or what `signal` aborts with.
+ * The bytes of `file` from `from` on, once and in order, over as many connections as it takes: where one breaks, the next
+ * goes on from there. `onOpen` hears the version's tag, if it has one, each time. Throws JobEnd, SourceMismatchError, or
+ * what `signal` aborts with.
  */
-export async function* readSource(provider: Provider, file: SourceFile, signal: AbortSignal): AsyncGenerator<Buffer> {
-  let at: Position = { offset: 0, etag: undefined };
+export async function* readSource(
+  provider: Provider,
+  file: SourceFile,
+  signal: AbortSignal,
+  { from = START, onOpen }: { from?: Position; onOpen?: (etag: string | undefined) => void } = {},
+): AsyncGenerator<Buffer> {
+  let at = from;
   let failures = 0;
   for (let opened = 0; at.offset < file.bytes || opened === 0; opened += 1) {
     if (opened > REOPENS_MAX)
@@ -21,6 +28,7 @@ export async function* readSource(provider: Provider, file: SourceFile, signal: 
     if ('again' in tried) failed = tried;
     else {
       at = { offset: at.offset, etag: at.etag ?? tried.done.etag };
+      onOpen?.(at.etag);
       try {
         for await (const piece of tried.done.body) {
           if (at.offset + piece.length > file.bytes)

@@ -2,13 +2,16 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Progress } from './contract/messages.ts';
+import { deriveResumeKey } from './contract/sealed-session.ts';
 import { makeDrive, type Drive } from './drive/call.ts';
 import { listExisting } from './drive/existing.ts';
 import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
 import { chunkBytesFor } from './drive/upload.ts';
 import { makeProgress } from './progress.ts';
 import type { Provider, SourceFile } from './providers/provider.ts';
-import { DRIVE_ID, JOB_ID, QUICK, startOutside, type Outside } from './test/outside.ts';
+import { ATTEMPT_ID, DRIVE_ID, JOB_ID, QUICK, startOutside, type Outside } from './test/outside.ts';
+import { makeSessionLedger } from './session-ledger.ts';
+import { startJobApi, type JobApi } from './test/job-api.ts';
 import { transferAll } from './transfer.ts';
 
 const MIB = 1024 * 1024;
@@ -16,13 +19,20 @@ const never = new AbortController().signal;
 let outside: Outside;
 let drive: Drive;
 let said: Progress[];
+let api: JobApi;
+const MASTER_KEY = Buffer.alloc(32, 'm');
+const RESUME_KEY = deriveResumeKey(MASTER_KEY, JOB_ID);
 beforeEach(async () => {
   outside = await startOutside();
+  api = await startJobApi({ masterKey: MASTER_KEY });
   const { https, googleUrl, token } = outside;
   drive = makeDrive({ https, apiUrl: googleUrl, accessToken: token, retry: QUICK });
   said = [];
 });
-afterEach(() => outside.stop());
+afterEach(async () => {
+  await api.stop();
+  await outside.stop();
+});
 
 type Content = Record<string, Buffer>;
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
@@ -67,8 +77,15 @@ async function transfer(
     (each) => said.push(each),
     () => performance.now(),
   );
+  const door = api.doorFor(ATTEMPT_ID);
+  const ledger = makeSessionLedger(
+    door,
+    { attemptId: ATTEMPT_ID, resumeKey: RESUME_KEY, retry: QUICK, tellEveryMs: 10 },
+    signal,
+  );
+  const kept = await ledger.recall();
   const delivered = await transferAll(
-    { provider, drive, folderAt, existing, files, jobId: JOB_ID, parallelFiles, progress },
+    { provider, drive, folderAt, existing, files, jobId: JOB_ID, parallelFiles, progress, ledger, kept },
     signal,
   );
   progress.say();

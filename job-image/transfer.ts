@@ -1,3 +1,4 @@
+import type { KeptSession } from './contract/sealed-session.ts';
 import type { DeliveredFile } from './contract/signed-call.ts';
 import type { Drive } from './drive/call.ts';
 import type { Existing } from './drive/existing.ts';
@@ -7,6 +8,7 @@ import type { DriveResource } from './drive/resource.ts';
 import { chunkBytesFor } from './drive/upload.ts';
 import type { ProgressMeter } from './progress.ts';
 import type { Provider, SourceFile } from './providers/provider.ts';
+import type { SessionLedger } from './session-ledger.ts';
 import { transferFile } from './transfer-file.ts';
 
 /**
@@ -33,8 +35,9 @@ export function keepOne(
 }
 
 /**
- * Carries all files, `parallelFiles` large ones and more small ones at once; the first failure stops the others and is thrown. Files that an earlier
- * attempt delivered are kept. Answers in the order of `files`.
+ * Carries all files, `parallelFiles` large ones and more small ones at once; the first failure stops the others and is
+ * thrown. Files that an earlier attempt delivered are kept, and those it left half sent go on. Answers in the order of
+ * `files`.
  */
 export async function transferAll(
   options: {
@@ -46,12 +49,35 @@ export async function transferAll(
     readonly jobId: string;
     readonly parallelFiles: number;
     readonly progress: ProgressMeter;
+    readonly ledger: SessionLedger;
+    /** What earlier attempts kept, by path. */
+    readonly kept: ReadonlyMap<string, KeptSession>;
   },
   signal: AbortSignal,
 ): Promise<DeliveredFile[]> {
-  const { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress } = options;
+  const {
+    provider,
+    drive,
+    folderAt,
+    existing,
+    files,
+    jobId,
+    parallelFiles,
+    progress,
+    ledger,
+    kept: sessions,
+  } = options;
   const chunkBytes = chunkBytesFor(Math.min(parallelFiles, files.length));
-  const parts = { provider, drive, folderAt, jobId, chunkBytes, onBytes: progress.bytes };
+  const parts = {
+    provider,
+    drive,
+    folderAt,
+    jobId,
+    chunkBytes,
+    ledger,
+    onBytes: progress.bytes,
+    onResumed: progress.resumed,
+  };
   const stopped = new AbortController();
   const either = AbortSignal.any([signal, stopped.signal]);
 
@@ -62,7 +88,7 @@ export async function transferAll(
       progress.skipped(file.bytes);
       return { path: file.path, bytes: file.bytes, sha256: file.sha256, driveId: kept.id };
     }
-    const delivered = await transferFile(parts, file, either);
+    const delivered = await transferFile(parts, file, sessions.get(file.path), either);
     progress.fileDone();
     return delivered;
   }

@@ -3,6 +3,7 @@ import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
 import { nameFrom } from '../job-image/contract/file-name.ts';
 import { mintEgressToken } from '../job-image/contract/egress-token.ts';
 import type { Envelope } from '../job-image/contract/envelope.ts';
+import { deriveResumeKey } from '../job-image/contract/sealed-session.ts';
 import type { MasterKeys } from '../keys/master-keys.ts';
 import type { BegunAttempt } from '../sql/attempts.ts';
 import type { Limits } from './profiles.ts';
@@ -30,10 +31,12 @@ const egressTokenFor = (key: Buffer, attempt: Pick<BegunAttempt, 'id' | 'profile
 /** What of an attempt's secrets is known to one who did not make its envelope, for the masker: all but the Drive token. */
 export const reproducibleSecrets = (
   settings: Pick<EnvelopeSettings, 'egressKey' | 'masterKeys' | 'providerTokens'>,
-  attempt: Pick<BegunAttempt, 'id' | 'profile' | 'deadline_at'>,
+  attempt: Pick<BegunAttempt, 'id' | 'job_id' | 'profile' | 'deadline_at'>,
 ): string[] => [
   egressTokenFor(settings.egressKey, attempt),
-  ...settings.masterKeys.accepted().map(({ key }) => deriveAttemptKey(key, attempt.id)),
+  ...settings.masterKeys
+    .accepted()
+    .flatMap(({ key }) => [deriveAttemptKey(key, attempt.id), deriveResumeKey(key, attempt.job_id)]),
   ...settings.providerTokens.values(),
 ];
 
@@ -72,6 +75,7 @@ export function envelopeFor(
     },
     egressToken: egressTokenFor(settings.egressKey, attempt),
     attemptKey: deriveAttemptKey(settings.masterKeys.current().key, attempt.id),
+    resumeKey: deriveResumeKey(settings.masterKeys.current().key, attempt.job_id),
     ...(settings.extraCaPem === undefined ? {} : { extraCaPem: settings.extraCaPem }),
     parallelFiles: limits.parallelFiles,
   };

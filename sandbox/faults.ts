@@ -37,6 +37,12 @@ export const faultSchema = z.strictObject({
   afterBytes: z.int().min(0).optional(),
   /** Take (upload chunk) or give (ranged download) at most so many bytes, and say so in Range or Content-Range. */
   shortRange: z.int().min(0).optional(),
+  /** One bit of this byte of the body, counted from the body's start, is another: of what is kept, or of what is given. */
+  flipByte: z.int().min(0).optional(),
+  /** Of a download: the file is so many bytes shorter than it was announced. */
+  shortBy: z.int().min(1).optional(),
+  /** Of a download: another version's tag, with its quotes. */
+  etag: z.string().max(100).optional(),
   /** Wait before anything else. */
   latencyMs: z.int().min(0).max(LATENCY_MAX_MS).optional(),
   /** Slow the body down, in either direction. */

@@ -7,7 +7,7 @@ const STEP_MS = 50;
 const FLUSH_LIMIT_MS = 5_000;
 
 /** The part of a fault that concerns a body. */
-export type Pace = Pick<Fault, 'afterBytes' | 'bytesPerSecond' | 'shortRange'>;
+export type Pace = Pick<Fault, 'afterBytes' | 'bytesPerSecond' | 'shortRange' | 'flipByte' | 'shortBy' | 'etag'>;
 
 export class ConnectionDropped extends Error {
   override name = 'ConnectionDropped';
@@ -18,6 +18,15 @@ async function sent(socket: Socket): Promise<void> {
   const untilMs = performance.now() + FLUSH_LIMIT_MS;
   do await nextTurn();
   while (socket.writableLength > 0 && performance.now() < untilMs);
+}
+
+/** `piece` with one bit of its byte `at` turned, where it has such a byte. */
+function flipped(piece: Buffer, at: number): Buffer {
+  const byte = at < 0 ? undefined : piece[at];
+  if (byte === undefined) return piece;
+  const copy = Buffer.from(piece);
+  copy[at] = byte ^ 1;
+  return copy;
 }
 
 /**
@@ -36,7 +45,7 @@ export async function* pacedBody(
   for await (const chunk of body)
     for (let at = 0; at < chunk.length;) {
       const length = Math.min(chunk.length - at, stepBytes, dropAt - passed);
-      if (length > 0) yield chunk.subarray(at, at + length);
+      if (length > 0) yield flipped(chunk.subarray(at, at + length), (pace?.flipByte ?? Infinity) - passed);
       at += length;
       passed += length;
       if (passed >= dropAt) {

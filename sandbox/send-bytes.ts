@@ -20,13 +20,18 @@ const isSameCopy = (ifRange: string, etag: string): boolean => ifRange === '' ||
  * Answers GET and HEAD with `bytes`: 200, 206, 304 or 416. `pace` slows every answer down, as a fault of the request's own
  * would.
  */
-export function sendBytes(ctx: Context, bytes: Bytes, pace?: Pace): void {
+export function sendBytes(ctx: Context, served: Bytes, pace?: Pace): void {
+  const fault: Pace | undefined = faultOf(ctx.req) ?? pace;
+  const bytes = {
+    ...served,
+    size: Math.max(served.size - (fault?.shortBy ?? 0), 0),
+    etag: fault?.etag ?? served.etag,
+  };
   ctx.set({ ETag: bytes.etag, 'Accept-Ranges': 'bytes', 'Content-Type': bytes.contentType });
   if (ctx.get('If-None-Match') === bytes.etag) {
     ctx.status = 304;
     return;
   }
-  const fault: Pace | undefined = faultOf(ctx.req) ?? pace;
   const wanted = isSameCopy(ctx.get('If-Range'), bytes.etag) ? byteRange(ctx.get('Range'), bytes.size) : 'whole';
   if (wanted === 'unsatisfiable') {
     ctx.status = 416;

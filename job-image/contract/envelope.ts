@@ -55,6 +55,8 @@ export const envelopeSchema = z.strictObject({
   egressToken: z.string().min(1),
   /** Key of the signed calls to the API, `whsec_…`; see signed-call.ts. */
   attemptKey: z.string().startsWith('whsec_'),
+  /** Of all attempts of the job; see sealed-session.ts. */
+  resumeKey: z.base64().min(1),
   /** Extra certificate authorities in PEM, for own storage or a sandbox behind a private CA. */
   extraCaPem: z.string().optional(),
   /** How many files are in flight at once. */
@@ -65,7 +67,8 @@ export type Envelope = z.infer<typeof envelopeSchema>;
 /** Every value of an envelope that must not be seen anywhere else. */
 export function secretsOf(envelope: Envelope): string[] {
   const bearer = envelope.source.bearer;
-  return [envelope.drive.accessToken, envelope.egressToken, envelope.attemptKey, ...(bearer ? [bearer] : [])];
+  const { drive, egressToken, attemptKey, resumeKey } = envelope;
+  return [drive.accessToken, egressToken, attemptKey, resumeKey, ...(bearer ? [bearer] : [])];
 }
 
 export class EnvelopeError extends Error {

@@ -41,9 +41,49 @@ export const tokenCallSchema = z.strictObject({
 export const tokenAnswerSchema = z.object({ sealed: z.base64().max(12_000) });
 export const tokenPath = (attemptId: string): string => `/v1/attempts/${attemptId}/token`;
 
+export const PROGRESS_CALL_MAX_BYTES = 1024 * 1024;
+/** Of one call, and of one job: as many as files can be in flight. */
+export const SESSIONS_MAX = 32;
+/** Of one attempt: every file of the largest course, begun three times, and the calls by the clock. */
+export const PROGRESS_CALLS_MAX = 50_000;
+/** The database holds the same number. */
+export const SEALED_SESSION_MAX_BYTES = 6_144;
+
+const path = deliveredFileSchema.shape.path;
+const sealed = z.base64().max(Math.ceil(SEALED_SESSION_MAX_BYTES / 3) * 4);
+
+/** A running job tells how far its large files are, so that a later attempt can go on with them; see sealed-session.ts. */
+export const progressCallSchema = z.strictObject({
+  type: z.literal('attempt.progress'),
+  attemptId: z.uuid(),
+  /** Counts the calls of the attempt. */
+  n: z.int().min(1).max(PROGRESS_CALLS_MAX),
+  /** Upload sessions that were opened. */
+  keep: z.array(z.strictObject({ path, bytes: z.int().min(1), sealed })).max(SESSIONS_MAX),
+  /** How much of a kept one Drive has. */
+  confirmed: z.array(z.strictObject({ path, bytes: z.int().min(0) })).max(SESSIONS_MAX),
+  /** Those that nobody needs any more. */
+  forget: z.array(path).max(SESSIONS_MAX),
+  /** Whether the answer tells what the job has kept. */
+  recall: z.boolean(),
+});
+export type ProgressCall = z.infer<typeof progressCallSchema>;
+export const progressAnswerSchema = z.object({
+  sessions: z.array(z.object({ path, sealed })).max(SESSIONS_MAX),
+});
+export const progressPath = (attemptId: string): string => `/v1/attempts/${attemptId}/progress`;
+/** The only webhook id under which the n-th call is taken, so that an attempt's calls are as many as their numbers. */
+export const progressCallId = (attemptId: string, n: number): string => `msg_${attemptId}_progress_${n}`;
+
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 /** What egress relays, anchored; the attempt id is the first group and must be the token's own. */
-export const RELAYED_PATH = new RegExp(`^/v1/attempts/(${UUID})/(finalize|token)$`);
-/** By the second group of RELAYED_PATH. */
-export const callMaxBytes = (name: string | undefined): number =>
-  name === 'finalize' ? FINALIZE_MAX_BYTES : TOKEN_CALL_MAX_BYTES;
+export const RELAYED_PATH = new RegExp(`^/v1/attempts/(${UUID})/(finalize|token|progress)$`);
+const ANSWER_MAX_BYTES = 64 * 1024;
+/** In bytes, by the second group of RELAYED_PATH. */
+export function callMaxBytes(name: string | undefined): number {
+  if (name === 'finalize') return FINALIZE_MAX_BYTES;
+  return name === 'progress' ? PROGRESS_CALL_MAX_BYTES : TOKEN_CALL_MAX_BYTES;
+}
+/** What egress reads of an answer at most. */
+export const answerMaxBytes = (name: string | undefined): number =>
+  name === 'progress' ? PROGRESS_CALL_MAX_BYTES : ANSWER_MAX_BYTES;

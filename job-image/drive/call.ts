@@ -3,7 +3,8 @@ import { JobEnd } from '../ending.ts';
 import { call, headerOf, readBody, type Response } from '../http-call.ts';
 import { parseRetryAfter, withRetries, type Again, type RetryLimits, type Tried } from '../retry.ts';
 import { TunnelRefusedError } from '../tunnel.ts';
-import { driveVerdict, reasonOf, type Verdict } from './verdict.ts';
+import { makeRateGate } from './rate-gate.ts';
+import { driveVerdict, isRateLimit, reasonOf, type Verdict } from './verdict.ts';
 
 /** At most some 15 s of waiting in a row; each success starts the count again. */
 export const DRIVE_RETRY: RetryLimits = { tries: 6, baseMs: 500, capMs: 8_000, retryAfterMaxSeconds: 10 };
@@ -11,6 +12,8 @@ export const DRIVE_RETRY: RetryLimits = { tries: 6, baseMs: 500, capMs: 8_000, r
 /** A list page of 1,000 files with long names fits; Drive's answers are never larger. */
 const ANSWER_MAX_BYTES = 8 * 1024 * 1024;
 const HTTP_UNAUTHORIZED = 401;
+
+type SendOptions = Pick<Parameters<typeof call>[1], 'method' | 'headers' | 'body' | 'headersTimeout'>;
 
 export type DriveRequest = {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -25,14 +28,22 @@ export type DriveRequest = {
 export type DriveAnswer = { readonly status: number; readonly body: string; readonly location: string | undefined };
 /** An exchange that came to an end, with what it means. */
 export type DriveReply = DriveAnswer & {
+  /** The header, as it came. */
+  readonly range: string | undefined;
   readonly verdict: Verdict;
   readonly reason: string | undefined;
   readonly again: Again;
 };
 
 export type Drive = {
-  readonly https: Dispatcher;
   readonly retry: RetryLimits;
+  /** One exchange, whole, judged and without a token: for upload sessions. Waits where Drive limits the account. */
+  readonly exchange: (
+    url: string,
+    options: SendOptions,
+    what: string,
+    signal: AbortSignal,
+  ) => Promise<Tried<DriveReply>>;
   /** One try. Throws JobEnd for everything that asking again cannot help. */
   once: (request: DriveRequest, signal: AbortSignal) => Promise<Tried<DriveAnswer>>;
   /** With retries; only for requests that may be repeated. Throws JobEnd. */
@@ -42,8 +53,8 @@ export type Drive = {
 export const driveAway = ({ again, retryAfterSeconds }: Again): JobEnd =>
   new JobEnd('drive_unavailable', again, { retryAfterSeconds });
 
-/** Reads an answer of Drive whole and judges it; shared with the upload sessions, which have no token. */
-export async function readReply(response: Response, what: string, signal: AbortSignal): Promise<Tried<DriveReply>> {
+/** Reads an answer of Drive whole and judges it. */
+async function readReply(response: Response, what: string, signal: AbortSignal): Promise<Tried<DriveReply>> {
   const { statusCode: status } = response;
   const bytes = await readBody(response, ANSWER_MAX_BYTES).catch(() => 'broken' as const);
   signal.throwIfAborted();
@@ -59,6 +70,7 @@ export async function readReply(response: Response, what: string, signal: AbortS
       status,
       body,
       location: headerOf(response, 'location'),
+      range: headerOf(response, 'range'),
       reason,
       verdict: driveVerdict(status, reason),
       again,
@@ -67,7 +79,7 @@ export async function readReply(response: Response, what: string, signal: AbortS
 }
 
 /** A call into Drive's network; where egress will not let it through, the job has no right to that Drive. */
-export async function callDrive(url: string, options: Parameters<typeof call>[1]): Promise<Tried<Response>> {
+async function callDrive(url: string, options: Parameters<typeof call>[1]): Promise<Tried<Response>> {
   try {
     return await call(url, options);
   } catch (error) {
@@ -86,6 +98,7 @@ export function makeDrive(options: {
   readonly retry?: RetryLimits;
 }): Drive {
   const { https, apiUrl, renewToken, retry = DRIVE_RETRY } = options;
+  const gate = makeRateGate(retry);
   let token = options.accessToken;
   let renewing: Promise<void> | undefined;
 
@@ -100,21 +113,41 @@ export function makeDrive(options: {
     return true;
   }
 
+  async function exchange(
+    url: string,
+    sent: SendOptions,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<Tried<DriveReply>> {
+    await gate.pass(signal);
+    const sentMs = performance.now();
+    const tried = await callDrive(url, { ...sent, dispatcher: https, signal });
+    if ('again' in tried) return { again: `${what}: ${tried.again}` };
+    const reply = await readReply(tried.done, what, signal);
+    if ('again' in reply) return reply;
+    const { status, reason, again } = reply.done;
+    if (isRateLimit(status, reason)) gate.limited(sentMs, again.retryAfterSeconds);
+    else gate.passed(sentMs);
+    return reply;
+  }
+
   async function ask(request: DriveRequest, bearer: string, signal: AbortSignal): Promise<Tried<DriveReply>> {
     const { method, path, query = {}, json, headers = {}, what } = request;
     const search = new URLSearchParams({ supportsAllDrives: 'true', ...query });
-    const tried = await callDrive(`${apiUrl}${path}?${search.toString()}`, {
-      method,
-      dispatcher: https,
-      headers: {
-        authorization: `Bearer ${bearer}`,
-        ...(json === undefined ? {} : { 'content-type': 'application/json; charset=UTF-8' }),
-        ...headers,
+    return await exchange(
+      `${apiUrl}${path}?${search.toString()}`,
+      {
+        method,
+        headers: {
+          authorization: `Bearer ${bearer}`,
+          ...(json === undefined ? {} : { 'content-type': 'application/json; charset=UTF-8' }),
+          ...headers,
+        },
+        body: json === undefined ? null : JSON.stringify(json),
       },
-      body: json === undefined ? null : JSON.stringify(json),
+      what,
       signal,
-    });
-    return 'again' in tried ? { again: `${what}: ${tried.again}` } : await readReply(tried.done, what, signal);
+    );
   }
 
   async function once(request: DriveRequest, signal: AbortSignal): Promise<Tried<DriveAnswer>> {
@@ -131,8 +164,8 @@ export function makeDrive(options: {
   }
 
   return {
-    https,
     retry,
+    exchange,
     once,
     call: (request, signal) => withRetries(retry, signal, () => once(request, signal), driveAway),
   };

@@ -4,9 +4,8 @@
  */
 import { Readable } from 'node:stream';
 import { JobEnd } from '../ending.ts';
-import { headerOf } from '../http-call.ts';
 import { pause, type Again } from '../retry.ts';
-import { callDrive, driveAway, readReply, type Drive } from './call.ts';
+import { driveAway, type Drive } from './call.ts';
 import { parseResource, type DriveResource } from './resource.ts';
 import { sessionReply, type SessionReply } from './session-reply.ts';
 import { RESOURCE_FIELDS } from './upload.ts';
@@ -46,20 +45,19 @@ async function put(
   { bytes, range, what }: { bytes: Buffer; range: string; what: string },
   signal: AbortSignal,
 ): Promise<Put> {
-  const tried = await callDrive(sessionUrl, {
-    method: 'PUT',
-    dispatcher: drive.https,
-    headers: { 'content-length': String(bytes.length), 'content-range': range },
-    body: bytes.length === 0 ? null : Readable.from([bytes], { objectMode: false }),
-    headersTimeout: CHUNK_LIMIT_MS,
+  const tried = await drive.exchange(
+    sessionUrl,
+    {
+      method: 'PUT',
+      headers: { 'content-length': String(bytes.length), 'content-range': range },
+      body: bytes.length === 0 ? null : Readable.from([bytes], { objectMode: false }),
+      headersTimeout: CHUNK_LIMIT_MS,
+    },
+    what,
     signal,
-  });
-  if ('again' in tried) return { reply: { kind: 'again' }, body: '', again: { again: `${what}: ${tried.again}` } };
-  const confirmed = headerOf(tried.done, 'range');
-  const read = await readReply(tried.done, what, signal);
-  if ('again' in read) return { reply: { kind: 'again' }, body: '', again: read };
-  const { status, reason, again } = read.done;
-  return { reply: sessionReply({ status, range: confirmed, reason }), body: read.done.body, again };
+  );
+  if ('again' in tried) return { reply: { kind: 'again' }, body: '', again: tried };
+  return { reply: sessionReply(tried.done), body: tried.done.body, again: tried.done.again };
 }
 
 /** Pieces of any size as chunks of `chunkBytes`, the last one shorter or empty. */

@@ -4,12 +4,11 @@
  */
 import { Readable } from 'node:stream';
 import { JobEnd } from '../ending.ts';
-import { headerOf } from '../http-call.ts';
-import { pause, type Again } from '../retry.ts';
-import { callDrive, driveAway, readReply, type Drive } from './call.ts';
+import { pause, withRetries, type Again, type Tried } from '../retry.ts';
+import { driveAway, type Drive } from './call.ts';
 import { JOB_PROPERTY, parseResource, type DriveResource } from './resource.ts';
 import { sessionReply, type SessionReply } from './session-reply.ts';
-import type { Window } from './window.ts';
+import { makeWindow, type Window } from './window.ts';
 
 /** Drive takes multiples of this, but for the last chunk. */
 const BLOCK_BYTES = 256 * 1024;
@@ -38,7 +37,7 @@ export type UploadTarget = {
 };
 
 /** The session's address, which is as good as a key to it and is never printed. Throws JobEnd. */
-async function startSession(drive: Drive, target: UploadTarget, signal: AbortSignal): Promise<string> {
+export async function startSession(drive: Drive, target: UploadTarget, signal: AbortSignal): Promise<string> {
   const { location } = await drive.call(
     {
       method: 'POST',
@@ -68,46 +67,83 @@ async function put(
 ): Promise<Put> {
   const isQuery = from === to;
   const body = isQuery ? null : Readable.from(window.bytes(from, to), { objectMode: false });
-  const tried = await callDrive(sessionUrl, {
-    method: 'PUT',
-    dispatcher: drive.https,
-    headers: {
-      'content-length': String(to - from),
-      'content-range': isQuery ? `bytes */${target.bytes}` : `bytes ${from}-${to - 1}/${target.bytes}`,
+  const tried = await drive.exchange(
+    sessionUrl,
+    {
+      method: 'PUT',
+      headers: {
+        'content-length': String(to - from),
+        'content-range': isQuery ? `bytes */${target.bytes}` : `bytes ${from}-${to - 1}/${target.bytes}`,
+      },
+      body,
+      headersTimeout: CHUNK_LIMIT_MS,
     },
-    body,
-    headersTimeout: CHUNK_LIMIT_MS,
+    target.what,
     signal,
-  });
+  );
   const failure = window.failure();
   if (failure !== undefined) throw failure;
-  if ('again' in tried)
-    return { reply: { kind: 'again' }, body: '', again: { again: `${target.what}: ${tried.again}` } };
-  const range = headerOf(tried.done, 'range');
-  const read = await readReply(tried.done, target.what, signal);
-  if ('again' in read) return { reply: { kind: 'again' }, body: '', again: read };
-  const { status, reason, again } = read.done;
-  return { reply: sessionReply({ status, range, reason }), body: read.done.body, again };
+  if ('again' in tried) return { reply: { kind: 'again' }, body: '', again: tried };
+  return { reply: sessionReply(tried.done), body: tried.done.body, again: tried.done.again };
 }
 
+/** A session, and how much of its file Drive has by its own word. */
+export type Session = { readonly url: string; readonly confirmed: number };
+export type FoundSession = Session | { readonly complete: DriveResource } | 'expired';
+
 /**
- * Uploads what `window` reads and answers Drive's resource, or 'expired' where the session was lost and the file must
- * start again. `onConfirmed` is told of progress in bytes. Throws JobEnd, what the source throws, or what `signal` aborts
- * with.
+ * How far a session is that another attempt has opened: Drive's word, Drive's resource where it is complete, or 'expired'.
+ * Throws JobEnd, or what `signal` aborts with.
+ */
+export async function askSession(
+  drive: Drive,
+  target: UploadTarget,
+  url: string,
+  signal: AbortSignal,
+): Promise<FoundSession> {
+  const window = makeWindow(nothing(), () => undefined);
+  return await withRetries(
+    drive.retry,
+    signal,
+    async (): Promise<Tried<FoundSession>> => {
+      const { reply, body, again } = await put(drive, url, { window, from: 0, to: 0, target }, signal);
+      if (reply.kind === 'complete') return { done: { complete: parseResource(body, target.what) } };
+      if (reply.kind === 'end') throw new JobEnd(reply.reason, again.again);
+      if (reply.kind === 'again') return again;
+      if (reply.kind === 'expired' || reply.bytes > target.bytes) return { done: 'expired' };
+      return { done: { url, confirmed: reply.bytes } };
+    },
+    driveAway,
+  );
+}
+// oxlint-disable-next-line require-yield -- a source without a byte
+async function* nothing(): AsyncGenerator<Buffer> {}
+
+/**
+ * Uploads what `window` reads, from where the session stands, and answers Drive's resource, or 'expired' where the session
+ * was lost and the file must start again. `onConfirmed` is told of progress in bytes. Nothing is sent behind the first
+ * chunk before `isKept` has resolved. Throws JobEnd, what the source or `isKept` throws, or what `signal` aborts with.
  */
 export async function uploadContent(
   drive: Drive,
   target: UploadTarget,
-  { window, chunkBytes, onConfirmed }: { window: Window; chunkBytes: number; onConfirmed: (bytes: number) => void },
+  { url, confirmed: begun }: Session,
+  options: {
+    window: Window;
+    chunkBytes: number;
+    onConfirmed: (bytes: number) => void;
+    isKept: () => Promise<void>;
+  },
   signal: AbortSignal,
 ): Promise<DriveResource | 'expired'> {
-  const sessionUrl = await startSession(drive, target, signal);
-  let confirmed = 0;
+  const { window, chunkBytes, onConfirmed, isKept } = options;
+  let confirmed = begun;
   let failures = 0;
-  let isUnclear = false;
+  let isUnclear = begun === target.bytes;
   for (;;) {
+    if (confirmed > begun) await isKept();
     const to = isUnclear ? confirmed : Math.min(confirmed + chunkBytes, target.bytes);
-    const { reply, body, again } = await put(drive, sessionUrl, { window, from: confirmed, to, target }, signal);
+    const { reply, body, again } = await put(drive, url, { window, from: confirmed, to, target }, signal);
     if (reply.kind === 'complete') {
       onConfirmed(target.bytes - confirmed);
       return parseResource(body, target.what);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { driveVerdict, reasonOf } from './verdict.ts';
+import { driveVerdict, isRateLimit, reasonOf } from './verdict.ts';
 
 test.each([
   [200, undefined, 'ok'],
@@ -31,4 +31,15 @@ test.each([
   ['', undefined],
 ])('the reason in %s is %s', (body, reason) => {
   expect(reasonOf(body)).toBe(reason);
+});
+
+test.each([
+  [429, undefined, true],
+  [403, 'rateLimitExceeded', true],
+  [403, 'userRateLimitExceeded', true],
+  [403, 'storageQuotaExceeded', false],
+  [403, undefined, false],
+  [503, 'backendError', false],
+])('%s %s is a limit on the account: %s', (status, reason, isLimit) => {
+  expect(isRateLimit(status, reason)).toBe(isLimit);
 });

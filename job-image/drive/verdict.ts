@@ -32,6 +32,10 @@ export function driveVerdict(status: number, reason: string | undefined): Verdic
   return 'drive_denied';
 }
 
+/** An account's limit, which meets every call alike; a server's trouble (5xx) is one call's. */
+export const isRateLimit = (status: number, reason: string | undefined): boolean =>
+  status === 429 || (status === 403 && reason !== undefined && reason !== 'backendError' && RATE_REASONS.has(reason));
+
 const errorSchema = z.object({
   error: z.object({ errors: z.array(z.object({ reason: z.string().max(100) })).min(1) }),
 });

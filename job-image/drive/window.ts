@@ -14,11 +14,11 @@ export type Window = {
   failure: () => unknown;
 };
 
-/** `onRead` sees every piece of the source exactly once, in order. */
-export function makeWindow(source: AsyncIterator<Buffer>, onRead: (piece: Buffer) => void): Window {
+/** `source` begins at byte `from`. `onRead` sees every piece of it exactly once, in order. */
+export function makeWindow(source: AsyncIterator<Buffer>, onRead: (piece: Buffer) => void, from = 0): Window {
   let held: Buffer[] = [];
-  let start = 0;
-  let end = 0;
+  let start = from;
+  let end = from;
   let reading: Promise<void> | undefined;
   let failed: { cause: unknown } | undefined;
 
@@ -56,8 +56,8 @@ export function makeWindow(source: AsyncIterator<Buffer>, onRead: (piece: Buffer
   return {
     start: () => start,
     failure: () => failed?.cause,
-    bytes: async function* (from, to) {
-      for (let at = from; at < to;) {
+    bytes: async function* (first, to) {
+      for (let at = first; at < to;) {
         if (at < start) throw new RangeError(`byte ${at} is no longer held`);
         const piece = heldAt(at)?.subarray(0, to - at);
         if (piece === undefined) {
@@ -69,12 +69,12 @@ export function makeWindow(source: AsyncIterator<Buffer>, onRead: (piece: Buffer
       }
     },
     release: (offset) => {
-      let from = start;
+      let at = start;
       const kept: Buffer[] = [];
       for (const piece of held) {
-        const rest = piece.subarray(Math.min(Math.max(offset - from, 0), piece.length));
+        const rest = piece.subarray(Math.min(Math.max(offset - at, 0), piece.length));
         if (rest.length > 0) kept.push(rest);
-        from += piece.length;
+        at += piece.length;
       }
       held = kept;
       start = Math.min(Math.max(start, offset), end);

@@ -4,7 +4,7 @@ import { dropBody, headerOf } from '../http-call.ts';
 import type { RetryLimits, Tried } from '../retry.ts';
 import { getDocument, makeGet, parseJson, refusalOf } from './get.ts';
 import { isStreamContainer, readManifest } from './manifest-format.ts';
-import { openedAt } from './partial-content.ts';
+import { openedAt, rangeFrom } from './partial-content.ts';
 import type { OpenSource, Position, Provider, SourceFile } from './provider.ts';
 
 const MANIFEST_MAX_BYTES = 8 * 1024 * 1024;
@@ -28,7 +28,7 @@ export function makeManifestProvider({ https, manifestUrl, bearer, retry = PROVI
     const url = urls.get(file.path);
     if (url === undefined) throw new TypeError(`${file.path} was not listed`);
     const what = JSON.stringify(file.path);
-    const range: Record<string, string> = at.offset === 0 ? {} : { range: `bytes=${at.offset}-` };
+    const range = rangeFrom(at);
     const tried = await get(url, range, what, signal);
     if ('again' in tried) return { again: `${what}: ${tried.again}` };
     const response = tried.done;

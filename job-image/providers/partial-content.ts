@@ -4,6 +4,13 @@ import { SourceMismatchError, type OpenSource, type Position, type SourceFile } 
 
 const CONTENT_RANGE = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/;
 
+/**
+ * The headers that ask for the rest of a file. Only a strong tag may stand in If-Range; where the file is another one by
+ * now, the server sends it whole, with another tag.
+ */
+export const rangeFrom = ({ offset, etag }: Position): Record<string, string> =>
+  offset === 0 ? {} : { range: `bytes=${offset}-`, ...(etag?.startsWith('"') === true ? { 'if-range': etag } : {}) };
+
 async function* skipping(body: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
   let left = count;
   for await (const piece of body) {

@@ -40,6 +40,11 @@ export type Fault = {
   retryAfter?: number;
   afterBytes?: number;
   shortRange?: number;
+  flipByte?: number;
+  shortBy?: number;
+  etag?: string;
+  latencyMs?: number;
+  bytesPerSecond?: number;
 };
 
 const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
@@ -67,7 +72,8 @@ async function accessToken(url: string, account: ServiceAccount, dispatcher: Dis
 
 export type Outside = Awaited<ReturnType<typeof startOutside>>;
 
-export async function startOutside() {
+/** `coursesDir` holds more courses than the sandbox always has. */
+export async function startOutside({ coursesDir }: { coursesDir?: string } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'job-image-'));
   const [tls, { account }, hashes] = await Promise.all([
     ensureTls(join(folder, 'tls')),
@@ -81,20 +87,24 @@ export async function startOutside() {
     servings.push(serving);
     return serving;
   };
-  let whenAsked: { method: string; path: string; act: () => Promise<unknown> } | undefined;
+  let awaited: { method: string; path: string; skip: number; act: () => Promise<unknown> }[] = [];
   const google = await serveHttps((publicUrl) => {
     const drive = makeGoogle({ accounts: [account], publicUrl, sharedDriveId: DRIVE_ID, dataDir: undefined, log });
     return (request, response) => {
-      const due = whenAsked;
-      if (due !== undefined && due.method === request.method && request.url?.startsWith(due.path) === true) {
-        whenAsked = undefined;
-        void due.act().then(() => drive(request, response));
-      } else drive(request, response);
+      const meant = awaited.filter(({ method, path }) => method === request.method && request.url?.startsWith(path));
+      const due = meant.filter(({ skip }) => skip === 0);
+      for (const each of meant) each.skip -= 1;
+      awaited = awaited.filter((each) => !due.includes(each));
+      if (due.length > 0) {
+        void Promise.all(due.map(({ act }) => act())).then(() => drive(request, response));
+        return;
+      }
+      drive(request, response);
     };
   });
   const provider = await serveHttps(() =>
     makeProvider({
-      coursesDir: undefined,
+      coursesDir,
       hashes,
       token: PROVIDER_TOKEN,
       slow: { bytes: 3_000_000, bytesPerSecond: 1_000_000_000 },
@@ -124,16 +134,23 @@ export async function startOutside() {
     providerUrl: provider.url,
     serveHttps,
     token: await accessToken(google.url, account, https),
+    /** Takes all faults away, and what `onDrive` waits for. */
+    clearFaults: () => {
+      awaited = [];
+      return Promise.all([google.url, provider.url].map((url) => control(url, 'DELETE', 'faults')));
+    },
     driveFault: (fault: Fault) => control(google.url, 'POST', 'faults', fault),
     providerFault: (fault: Fault) => control(provider.url, 'POST', 'faults', fault),
     freshToken: () => accessToken(google.url, account, https),
     expireTokens: () => control(google.url, 'DELETE', 'tokens'),
-    /** Does this once, when such a request first comes to Drive, before it is answered. */
-    onDrive: (method: string, path: string, act: () => Promise<unknown>): void => {
-      whenAsked = { method, path, act };
+    /** Does this once, when such a request comes to Drive after `skip` others, before it is answered. */
+    onDrive: (method: string, path: string, act: () => Promise<unknown>, skip = 0): void => {
+      awaited.push({ method, path, skip, act });
     },
     expireSessions: () => control(google.url, 'DELETE', 'sessions'),
     driveKinds: async () => ((await control(google.url, 'GET', 'requests')) as { kinds: Record<string, number> }).kinds,
+    driveReceivedBytes: async () =>
+      ((await control(google.url, 'GET', 'requests')) as { receivedBytes: number }).receivedBytes,
     driveFiles: async () => (await control(google.url, 'GET', 'files')) as DriveFile[],
     stop: async () => {
       await https.destroy();

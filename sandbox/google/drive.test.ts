@@ -246,5 +246,5 @@ test('requests are counted by kind', async () => {
   await google.call('/sandbox/requests', { method: 'DELETE' });
   await newFolder('counted');
   const { body } = await google.json('/sandbox/requests');
-  expect(body).toEqual({ kinds: { 'files.create': 1 }, statuses: { 200: 1 } });
+  expect(body).toEqual({ kinds: { 'files.create': 1 }, statuses: { 200: 1 }, receivedBytes: 0 });
 });

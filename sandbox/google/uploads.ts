@@ -45,6 +45,13 @@ export function addUploadRoutes(router: Router, parts: UploadParts): void {
     return makeContentSink(contentDir === undefined ? undefined : join(contentDir, String(contents)));
   };
 
+  async function* counted(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      counts.received(piece.length);
+      yield piece;
+    }
+  }
+
   /** Checks everything that can be known before the content, and answers how to end it. */
   const prepare = (ctx: Context, metadata: Metadata, mimeType: string) => {
     const isShared = supportsAllDrives(ctx);
@@ -131,7 +138,7 @@ export function addUploadRoutes(router: Router, parts: UploadParts): void {
     const answer = await putToSession(session, {
       contentRange,
       contentLength: lengthOf(ctx),
-      bytes: pacedBody(ctx.req, fault, ctx.socket),
+      bytes: counted(pacedBody(ctx.req, fault, ctx.socket)),
       cut: () => void ctx.socket.destroy(),
       atMost: fault?.shortRange ?? Infinity,
     });
