@@ -3,12 +3,12 @@ import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ConfigError } from '../config/environment.ts';
 import { makePool } from '../sql/pool.ts';
-import { hearOrders } from '../sql/hear-orders.ts';
+import { hear } from '../sql/hear.ts';
 import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { makeMetrics } from './metrics.ts';
 import { startReconciling } from './payments/reconcile.ts';
-import { makeOrderNews } from './orders/events.ts';
+import { makeNews } from './news.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -34,11 +34,12 @@ async function run(config: Config): Promise<void> {
     max: POOL_MAX_CONNECTIONS,
     onError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
-  const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
-    onLost: (error) => log.warn({ err: error }, 'the connection that listens was lost'),
-  });
+  const onLost = (error: Error): void => log.warn({ err: error }, 'a connection that listens was lost');
+  const news = makeNews(() => hear(config.databaseUrl, ['lading_orders']), { onLost });
+  // Of a job too: an attempt without a log ends with its row, and settling it notifies of the job.
+  const logNews = makeNews(() => hear(config.databaseUrl, ['lading_logs', 'lading_jobs']), { onLost });
   const metrics = makeMetrics(registry);
-  const app = makeApp({ ...config, pool, log, metrics, news });
+  const app = makeApp({ ...config, pool, log, metrics, news, logNews });
   const { sepayApi, reconcileSeconds: periodSeconds } = config;
   const ownAccountNumber = config.desk.bank.accountNumber;
   const reconciling =
@@ -50,7 +51,7 @@ async function run(config: Config): Promise<void> {
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
     await reconciling?.stop();
-    await news.stop();
+    await Promise.all([news.stop(), logNews.stop()]);
     await Promise.all([server.stop(), operations.stop()]);
     // A query that hangs would hold the pool open; the connection ends with the process anyway.
     const giveUp = setTimeout(() => process.exit(0), POOL_END_LIMIT_MS);

@@ -3,16 +3,20 @@ import pg from 'pg';
 const CONNECT_LIMIT_MS = 5_000;
 const KEEP_ALIVE_AFTER_MS = 4_000;
 
-/** A connection of its own that hears which orders move. Nothing is asked over it. */
+/** A connection of its own that hears what is notified. Nothing is asked over it. */
 export type Hearing = {
-  onMoved: (heard: (orderId: string) => void) => void;
+  /** `heard` gets the payload: the id of what moved. */
+  onMoved: (heard: (id: string) => void) => void;
   /** Resolves when the connection is gone, with an error unless it was closed here. */
   ended: Promise<Error | undefined>;
   close: () => Promise<void>;
 };
 
-/** Rejects when Postgres cannot be reached. */
-export async function hearOrders(databaseUrl: string): Promise<Hearing> {
+/** Which channel tells of what: an order's id; a job's id; an attempt's id, for each new chunk of its log and its end. */
+type Channel = 'lading_orders' | 'lading_jobs' | 'lading_logs';
+
+/** Listens on `channels`. Rejects when Postgres cannot be reached. */
+export async function hear(databaseUrl: string, channels: readonly Channel[]): Promise<Hearing> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'lading api, listening',
@@ -26,7 +30,7 @@ export async function hearOrders(databaseUrl: string): Promise<Hearing> {
     client.on('end', () => resolve(closing ? undefined : new Error('the connection ended')));
   });
   await client.connect();
-  await client.query('LISTEN lading_orders');
+  for (const channel of channels) await client.query(`LISTEN ${channel}`);
   return {
     onMoved: (heard) => void client.on('notification', ({ payload }) => heard(payload ?? '')),
     ended,

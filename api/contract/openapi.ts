@@ -1,20 +1,13 @@
-/** The document of the operators' API, made from the schemas that check its requests. */
-import type { Router } from '@koa/router';
+/** The document of the API, made from the schemas that check its requests. */
 import { z } from 'zod';
-import type { State } from '../context.ts';
 import { PROBLEMS, statusOf, type ProblemCode } from '../problem.ts';
 import type { Operation } from './operation.ts';
 
 type Json = Record<string, unknown>;
 
-/** What any operation may be refused with. */
-const EVERY: readonly ProblemCode[] = [
-  'key_not_valid',
-  'role_not_allowed',
-  'rate_limited',
-  'request_invalid',
-  'internal',
-];
+/** What any operation may be refused with, and what any that a key opens. */
+const EVERY: readonly ProblemCode[] = ['request_invalid', 'internal'];
+const OF_KEYS: readonly ProblemCode[] = ['key_not_valid', 'role_not_allowed', 'rate_limited'];
 const OF_PARAMS: readonly ProblemCode[] = ['not_found'];
 const OF_BODIES: readonly ProblemCode[] = [
   'json_invalid',
@@ -28,7 +21,7 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
   return rest;
 };
 
-function parametersOf(schema: z.ZodObject, place: 'path' | 'query'): Json[] {
+function parametersOf(schema: z.ZodObject, place: 'path' | 'query' | 'header'): Json[] {
   const { properties = {}, required = [] } = schemaOf(schema, 'input') as {
     properties?: Record<string, Json>;
     required?: string[];
@@ -47,6 +40,7 @@ function parametersOf(schema: z.ZodObject, place: 'path' | 'query'): Json[] {
 export function problemsOf(operation: Operation): Map<number, ProblemCode[]> {
   const codes = [
     ...EVERY,
+    ...(operation.roles.length > 0 ? OF_KEYS : []),
     ...(Object.keys(operation.params.shape).length > 0 ? OF_PARAMS : []),
     ...(operation.body ? OF_BODIES : []),
     ...operation.problems,
@@ -62,19 +56,34 @@ function describe(operation: Operation): Json {
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     },
   ]);
+  const { roles, keyIsOptional = false, media, statuses = [200] } = operation;
+  const answers = media
+    ? Object.fromEntries(media.map((type) => [type, { schema: { type: 'string' } }]))
+    : { 'application/json': { schema: schemaOf(operation.answer, 'output') } };
+  const done = { description: (media && operation.answer.description) ?? 'Done', content: answers };
+  const security = [...(keyIsOptional || roles.length === 0 ? [{}] : []), ...(roles.length > 0 ? [{ key: [] }] : [])];
   return {
     summary: operation.summary,
-    description: `For keys of the role ${operation.roles.join(' or ')}.`,
+    description: whoMay(operation),
     operationId: `${operation.method} ${operation.path}`.replaceAll(/[^a-zA-Z0-9]+/g, '_'),
-    parameters: [...parametersOf(operation.params, 'path'), ...parametersOf(operation.query, 'query')],
+    security,
+    parameters: [
+      ...parametersOf(operation.params, 'path'),
+      ...parametersOf(operation.query, 'query'),
+      ...parametersOf(operation.headers, 'header'),
+    ],
     ...(operation.body && {
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(operation.body, 'input') } } },
     }),
-    responses: {
-      200: { description: 'Done', content: { 'application/json': { schema: schemaOf(operation.answer, 'output') } } },
-      ...Object.fromEntries(problems),
-    },
+    responses: { ...Object.fromEntries(statuses.map((status) => [status, done])), ...Object.fromEntries(problems) },
   };
+}
+
+/** In words, for the document and its page. */
+export function whoMay({ roles, keyIsOptional = false }: Operation): string {
+  if (roles.length === 0) return 'For anybody.';
+  const keys = `keys of the role ${roles.join(' or ')}`;
+  return keyIsOptional ? `For anybody; also with ${keys}.` : `For ${keys}.`;
 }
 
 const PROBLEM_SCHEMA = {
@@ -101,44 +110,13 @@ export function openApiDocument(operations: readonly Operation[], publicUrl: str
     info: {
       title: 'Lading',
       version: '1',
-      description: "The operators' API. Keys are made with `lading keys create`.",
+      description: 'Orders of courses, and what operators, auditors and shops do with keys (`lading keys create`).',
     },
     servers: [{ url: publicUrl }],
-    security: [{ key: [] }],
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: PROBLEM_SCHEMA },
     },
   };
-}
-
-/** The same as a Postman collection, format 2.1. */
-export const postmanCollection = (operations: readonly Operation[], publicUrl: string): Json => ({
-  info: { name: 'Lading', schema: 'https://schema.getpostman.com/json/collection/v2.1.0/collection.json' },
-  auth: { type: 'bearer', bearer: [{ key: 'token', value: '{{apiKey}}', type: 'string' }] },
-  variable: [
-    { key: 'baseUrl', value: publicUrl },
-    { key: 'apiKey', value: '' },
-  ],
-  item: operations.map((one) => ({
-    name: one.summary,
-    request: {
-      method: one.method.toUpperCase(),
-      url: `{{baseUrl}}${one.path.replaceAll(/\{(\w+)\}/g, '{{$1}}')}`,
-      header: one.body ? [{ key: 'Content-Type', value: 'application/json' }] : [],
-      ...(one.body && { body: { mode: 'raw', raw: '{}', options: { raw: { language: 'json' } } } }),
-    },
-  })),
-});
-
-export function addDocuments(router: Router<State>, operations: readonly Operation[], publicUrl: string): void {
-  const document = openApiDocument(operations, publicUrl);
-  const collection = postmanCollection(operations, publicUrl);
-  router.get('/openapi.json', (ctx) => {
-    ctx.body = document;
-  });
-  router.get('/postman.json', (ctx) => {
-    ctx.body = collection;
-  });
 }

@@ -1,49 +1,10 @@
 import { z } from 'zod';
 import { pageOfChanges } from '../../sql/changes.ts';
-import { listEngines } from '../../sql/engines.ts';
 import { cursorOf, openCursor } from './cursor.ts';
-import { instant, iso, isoOrNull, nextCursor, PAGE_DEFAULT, paging } from './fields.ts';
-import { operation } from './operation.ts';
+import { instant, iso, nextCursor, PAGE_DEFAULT, paging } from './fields.ts';
+import { operation } from '../contract/operation.ts';
 
 const CHANGE_ID = /^\d{1,15}$/;
-
-export const showEngines = operation({
-  method: 'get',
-  path: '/v1/engines',
-  summary: 'What each engine has room for, and what of it is taken',
-  roles: ['operator', 'auditor'],
-  answer: z.strictObject({
-    engines: z.array(
-      z.strictObject({
-        name: z.string(),
-        slots: z.int(),
-        slotsUsed: z.int(),
-        launching: z.int(),
-        launchesMax: z.int(),
-        memoryBytes: z.int(),
-        memoryUsed: z.int(),
-        diskFreeBytes: z.int().nullable(),
-        quarantinedAt: instant.nullable(),
-        quarantineReason: z.string().nullable(),
-      }),
-    ),
-  }),
-  problems: [],
-  act: async ({ pool }) => ({
-    engines: (await listEngines(pool)).map((engine) => ({
-      name: engine.name,
-      slots: engine.slots,
-      slotsUsed: engine.slots_used,
-      launching: engine.launching,
-      launchesMax: engine.launches_max,
-      memoryBytes: engine.memory_bytes,
-      memoryUsed: engine.memory_used,
-      diskFreeBytes: engine.disk_free_bytes,
-      quarantinedAt: isoOrNull(engine.quarantined_at),
-      quarantineReason: engine.quarantine_reason,
-    })),
-  }),
-});
 
 export const showChanges = operation({
   method: 'get',
