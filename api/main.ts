@@ -8,7 +8,7 @@ import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { makeMetrics } from './metrics.ts';
 import { startReconciling } from './payments/reconcile.ts';
-import { makeNews } from './news.ts';
+import { FOLLOWERS_OF_LOG_MAX, makeNews } from './news.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -37,7 +37,10 @@ async function run(config: Config): Promise<void> {
   const onLost = (error: Error): void => log.warn({ err: error }, 'a connection that listens was lost');
   const news = makeNews(() => hear(config.databaseUrl, ['lading_orders']), { onLost });
   // Of a job too: an attempt without a log ends with its row, and settling it notifies of the job.
-  const logNews = makeNews(() => hear(config.databaseUrl, ['lading_logs', 'lading_jobs']), { onLost });
+  const logNews = makeNews(() => hear(config.databaseUrl, ['lading_logs', 'lading_jobs']), {
+    onLost,
+    ofOneMax: FOLLOWERS_OF_LOG_MAX,
+  });
   const metrics = makeMetrics(registry);
   const app = makeApp({ ...config, pool, log, metrics, news, logNews });
   const { sepayApi, reconcileSeconds: periodSeconds } = config;

@@ -7,6 +7,8 @@ import { Problem } from './problem.ts';
 
 const LISTENERS_MAX = 500;
 const LISTENERS_OF_ONE_MAX = 5;
+/** `ofOneMax` for logs, which several people may follow. */
+export const FOLLOWERS_OF_LOG_MAX = 50;
 const RETRY_AFTER_SECONDS = 10;
 
 /** Nothing has this id. */

@@ -13,7 +13,7 @@ import type { Pool } from '../sql/pool.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
-import { makeNews, type News } from './news.ts';
+import { FOLLOWERS_OF_LOG_MAX, makeNews, type News } from './news.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -66,7 +66,10 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   const metrics = makeMetrics(registry);
   const onLost = (): void => undefined;
   const news = makeNews(() => hear(database.urlFor('lading_api'), ['lading_orders']), { onLost });
-  const logNews = makeNews(() => hear(database.urlFor('lading_api'), ['lading_logs', 'lading_jobs']), { onLost });
+  const logNews = makeNews(() => hear(database.urlFor('lading_api'), ['lading_logs', 'lading_jobs']), {
+    onLost,
+    ofOneMax: FOLLOWERS_OF_LOG_MAX,
+  });
   const app = makeApp({
     pool,
     log,

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { insertLogChunk, insertLogEnd, type StoredChunk } from '../sql/logs.ts';
+import { insertLogEnd, type StoredChunk } from '../sql/logs.ts';
 import { settle, type AttemptRow } from '../sql/attempts.ts';
 import { startTestApi, type TestApi } from '../api/test-setup.ts';
 import { makeWorld, runningTestAttempt, type World } from '../test/orders.ts';
 import { makeTestCommand, TEST_OPERATOR, type TestCommand } from './test-command.ts';
-import { madeLog } from './test-log.ts';
+import { madeLog, storeChunks } from './test-log.ts';
 
 let api: TestApi;
 let world: World;
@@ -33,22 +33,8 @@ const auditor = { role: 'lading_auditor' } as const;
 const TEXTS = [['one', 'two \u001b[2J'], ['three'], ['four', 'five']];
 const AT = '2026-01-01T00:00:0';
 
-async function store(attempt: AttemptRow, chunks: readonly StoredChunk[]): Promise<void> {
-  for (const chunk of chunks)
-    await insertLogChunk(world.orchestrator, attempt.lease_epoch, {
-      attemptId: attempt.id,
-      seq: chunk.seq,
-      firstLine: chunk.first_line,
-      lineCount: chunk.line_count,
-      rawBytes: chunk.raw_bytes,
-      lastAt: '2026-01-01T00:00:00.000000001Z',
-      resumeAt: null,
-      resumeLines: 0,
-      gaps: 0,
-      zstd: chunk.zstd,
-      hash: chunk.hash,
-    });
-}
+const store = (attempt: AttemptRow, chunks: readonly StoredChunk[]): Promise<void> =>
+  storeChunks(world.orchestrator, attempt, chunks);
 
 async function close(attempt: AttemptRow): Promise<void> {
   const { end } = madeLog(TEXTS);

@@ -60,6 +60,9 @@ export const readLogs = operation({
       ctx.set('Content-Type', TYPES[format]);
       // A proxy that collects answers would hold the lines back.
       ctx.set('X-Accel-Buffering', 'no');
+      ctx.status = 200;
+      // Also where nothing was said yet.
+      ctx.flushHeaders();
       return stream;
     } catch (error) {
       giveBack();

@@ -194,14 +194,15 @@ describe('priority', () => {
   });
 
   test('of a course is what its jobs begin with', async () => {
-    const [slow, fast] = ['slow-lane', 'fast-lane'];
-    const entry = (id: string, priority: number) => ({ ...ENTRY, id, priority });
-    await call('PUT', '/v1/catalogue', { courses: [entry(slow, 3), entry(fast, -3)] });
-    const { rows } = await owner.query<{ id: string; priority: number }>(
-      'SELECT id, priority FROM courses WHERE id = ANY ($1)',
-      [[slow, fast]],
-    );
-    expect(rows.map(({ priority }) => priority).toSorted((x, y) => x - y)).toEqual([-3, 3]);
+    const first = await enrolledTestJob(world, 'first@priority.example');
+    await owner.query('UPDATE courses SET priority = -3 WHERE id = $1', [TEST_COURSE]);
+    const urgent = await enrolledTestJob(world, 'urgent@priority.example');
+    await owner.query('UPDATE courses SET priority = 0 WHERE id = $1', [TEST_COURSE]);
+    expect((await call('GET', `/v1/jobs/${urgent.id}`)).body).toMatchObject({ priority: -3 });
+    expect([(await beginTestAttempt(world))?.job_id, (await beginTestAttempt(world))?.job_id]).toEqual([
+      urgent.id,
+      first.id,
+    ]);
   });
 
   test('is between -10 and 10, and for jobs that have a place to come', async () => {
