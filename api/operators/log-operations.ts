@@ -50,13 +50,12 @@ export const readLogs = operation({
     const giveBack = follow ? follows.take(caller.keyId) : () => undefined;
     if (!giveBack)
       throw new Problem('too_many_follows', undefined, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
+    // Not the stream's own end: that comes only when what is waited for in it has come.
     const gone = new AbortController();
+    ctx.res.once('close', () => gone.abort());
     try {
       const growth = follow ? await hearGrowth(logNews, wish, gone.signal) : undefined;
-      const stream = logStream(pool, wish, growth, () => {
-        gone.abort();
-        giveBack();
-      });
+      const stream = logStream(pool, wish, growth, giveBack);
       ctx.set('Content-Type', TYPES[format]);
       // A proxy that collects answers would hold the lines back.
       ctx.set('X-Accel-Buffering', 'no');
