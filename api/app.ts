@@ -6,19 +6,18 @@ import type { Pool } from '../sql/pool.ts';
 import { answerProblems } from './answer-problems.ts';
 import { attemptGate } from './attempt-gate.ts';
 import type { State } from './context.ts';
-import { addCourseRoutes } from './courses.ts';
 import { addFinalizeRoutes } from './finalize/route.ts';
 import { addHealthRoutes } from './health.ts';
 import type { Metrics } from './metrics.ts';
-import { addOperations } from './operators/operation.ts';
-import { addDocuments } from './operators/openapi.ts';
-import { OPERATIONS } from './operators/operations.ts';
-import type { OrderNews } from './orders/events.ts';
+import { addOperations } from './contract/operation.ts';
+import { addDocuments } from './contract/documents.ts';
+import { OPERATIONS } from './contract/operations.ts';
+import type { News } from './news.ts';
 import type { OrderDesk } from './orders/order-answer.ts';
-import { addOrderRoutes } from './orders/route.ts';
 import { addPaymentRoutes } from './payments/route.ts';
 import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
+import { makePlaces } from './places.ts';
 import { addProgressRoutes } from './progress/route.ts';
 import { makeLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
@@ -35,7 +34,9 @@ export type AppDeps = {
   isSepaySender?: SenderCheck | undefined;
   orderTtlMinutes: number;
   /** Who tells that an order moved. */
-  news: OrderNews;
+  news: News;
+  /** Who tells that a log grew, or that its job moved. */
+  logNews: News;
   ordersPerMinute: number;
   ordersPerEmailPerHour: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
@@ -45,6 +46,7 @@ export type AppDeps = {
 const MINUTE_SECONDS = 60;
 const KEY_REQUESTS_PER_MINUTE = 600;
 const HOUR_SECONDS = 3_600;
+const FOLLOWS_OF_KEY_MAX = 5;
 
 const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
@@ -64,11 +66,14 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const limits = {
     address: makeLimit(pool, { name: 'orders-address', requests: deps.ordersPerMinute, perSeconds: MINUTE_SECONDS }),
     email: makeLimit(pool, { name: 'orders-email', requests: deps.ordersPerEmailPerHour, perSeconds: HOUR_SECONDS }),
+    key: makeLimit(pool, { name: 'key', requests: KEY_REQUESTS_PER_MINUTE, perSeconds: MINUTE_SECONDS }),
   };
   const router = new Router<State>();
   addHealthRoutes(router);
-  addCourseRoutes(router, { pool });
-  addOrderRoutes(router, { pool, desk, orderTtlMinutes, limits, news: deps.news, metrics });
+  const { news, logNews } = deps;
+  const follows = makePlaces(FOLLOWS_OF_KEY_MAX);
+  addOperations(router, { pool, metrics, desk, orderTtlMinutes, limits, news, logNews, follows }, OPERATIONS);
+  addDocuments(router, OPERATIONS, desk.publicUrl);
   addPaymentRoutes(router, {
     pool,
     sepayAuth,
@@ -76,9 +81,6 @@ export function makeApp(deps: AppDeps): Koa<State> {
     isSender: deps.isSepaySender,
     metrics,
   });
-  const limitKey = makeLimit(pool, { name: 'key', requests: KEY_REQUESTS_PER_MINUTE, perSeconds: MINUTE_SECONDS });
-  addOperations(router, { pool, limitKey }, OPERATIONS);
-  addDocuments(router, OPERATIONS, desk.publicUrl);
   addFinalizeRoutes(router, { pool, masterKeys, metrics });
   addTokenRoutes(router, { pool, masterKeys });
   addProgressRoutes(router, { pool, masterKeys });

@@ -6,12 +6,12 @@ import { masterKeysOf, parseMasterKeys } from '../keys/master-keys.ts';
 import { makeSecretAges } from '../keys/secret-ages.ts';
 import { watchSecrets } from '../keys/watch-secrets.ts';
 import { makePool } from '../sql/pool.ts';
-import { hearOrders } from '../sql/hear-orders.ts';
+import { hear } from '../sql/hear.ts';
 import { makeApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { makeMetrics } from './metrics.ts';
 import { startReconciling } from './payments/reconcile.ts';
-import { makeOrderNews } from './orders/events.ts';
+import { FOLLOWERS_OF_LOG_MAX, makeNews } from './news.ts';
 import { parseSepaySecrets, sepayAuthOf } from './payments/sepay-secrets.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
@@ -39,8 +39,12 @@ async function run(config: Config): Promise<void> {
     pipeline: true,
     onError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
-  const news = makeOrderNews(() => hearOrders(config.databaseUrl), {
-    onLost: (error) => log.warn({ err: error }, 'the connection that listens was lost'),
+  const onLost = (error: Error): void => log.warn({ err: error }, 'a connection that listens was lost');
+  const news = makeNews(() => hear(config.databaseUrl, ['lading_orders']), { onLost });
+  // Of a job too: an attempt without a log ends with its row, and settling it notifies of the job.
+  const logNews = makeNews(() => hear(config.databaseUrl, ['lading_logs', 'lading_jobs']), {
+    onLost,
+    ofOneMax: FOLLOWERS_OF_LOG_MAX,
   });
   const metrics = makeMetrics(registry);
   const secrets = watchSecrets(log);
@@ -57,6 +61,7 @@ async function run(config: Config): Promise<void> {
     log,
     metrics,
     news,
+    logNews,
   });
   const { sepayApi, reconcileSeconds: periodSeconds } = config;
   const ownAccountNumber = config.desk.bank.accountNumber;
@@ -70,7 +75,7 @@ async function run(config: Config): Promise<void> {
     log.info({ signal }, 'stopping');
     secrets.stop();
     await reconciling?.stop();
-    await news.stop();
+    await Promise.all([news.stop(), logNews.stop()]);
     await Promise.all([server.stop(), operations.stop()]);
     // A query that hangs would hold the pool open; the connection ends with the process anyway.
     const giveUp = setTimeout(() => process.exit(0), POOL_END_LIMIT_MS);

@@ -7,14 +7,14 @@ import { beginNextAttempt, beginRunning, recordContainer, type AttemptRow } from
 import { putCourse, type RightsRecord } from '../sql/courses.ts';
 import { registerEngine } from '../sql/engines.ts';
 import { heldStep, TEST_CAPACITY, TEST_LIMITS } from '../test/orders.ts';
-import { hearOrders } from '../sql/hear-orders.ts';
+import { hear } from '../sql/hear.ts';
 import { oneMasterKey } from '../keys/master-keys.ts';
 import type { Pool } from '../sql/pool.ts';
 import { beginEnrol, confirmEnrol } from '../sql/steps.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
-import { makeOrderNews, type OrderNews } from './orders/events.ts';
+import { FOLLOWERS_OF_LOG_MAX, makeNews, type News } from './news.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -41,7 +41,8 @@ export type TestApi = {
   orchestrator: Pool;
   registry: Registry;
   metrics: Metrics;
-  news: OrderNews;
+  news: News;
+  logNews: News;
   /** Every line the API logged. */
   logged: Record<string, unknown>[];
   pool: Pool;
@@ -64,7 +65,12 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
   const registry = new Registry();
   const log = pino({ level: 'debug' }, sink);
   const metrics = makeMetrics(registry);
-  const news = makeOrderNews(() => hearOrders(database.urlFor('lading_api')), { onLost: () => undefined });
+  const onLost = (): void => undefined;
+  const news = makeNews(() => hear(database.urlFor('lading_api'), ['lading_orders']), { onLost });
+  const logNews = makeNews(() => hear(database.urlFor('lading_api'), ['lading_logs', 'lading_jobs']), {
+    onLost,
+    ofOneMax: FOLLOWERS_OF_LOG_MAX,
+  });
   const app = makeApp({
     pool,
     log,
@@ -74,6 +80,7 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
     orderTtlMinutes: 60,
     news,
+    logNews,
     ordersPerMinute: 1_000_000,
     ordersPerEmailPerHour: 1_000_000,
     trustedProxies: 0,
@@ -93,10 +100,11 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     registry,
     metrics,
     news,
+    logNews,
     logged,
     pool,
     stop: async () => {
-      await news.stop();
+      await Promise.all([news.stop(), logNews.stop()]);
       await Promise.all([server.stop(), operations.stop()]);
       await database.drop();
     },

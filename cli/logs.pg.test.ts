@@ -2,52 +2,39 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { insertLogChunk, insertLogEnd, type StoredChunk } from '../sql/logs.ts';
+import { insertLogEnd, type StoredChunk } from '../sql/logs.ts';
 import { settle, type AttemptRow } from '../sql/attempts.ts';
-import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
+import { startTestApi, type TestApi } from '../api/test-setup.ts';
 import { makeWorld, runningTestAttempt, type World } from '../test/orders.ts';
 import { makeTestCommand, TEST_OPERATOR, type TestCommand } from './test-command.ts';
-import { madeLog } from './test-log.ts';
+import { madeLog, storeChunks } from './test-log.ts';
 
-let database: TestDatabase;
+let api: TestApi;
 let world: World;
 let command: TestCommand;
 /** Only a superuser can change what was logged. */
 let superuser: pg.Client;
 beforeAll(async () => {
-  database = await makeTestDatabase();
-  world = await makeWorld(database);
-  command = makeTestCommand(database);
+  api = await startTestApi();
+  world = await makeWorld(api.database);
+  command = await makeTestCommand(api.database, api.url);
   const url = new URL(process.env['LADING_TEST_TEMPLATE_URL'] ?? '');
-  url.pathname = new URL(database.urlFor('lading_owner')).pathname;
+  url.pathname = new URL(api.database.urlFor('lading_owner')).pathname;
   superuser = new pg.Client({ connectionString: url.href });
   await superuser.connect();
 });
 afterAll(async () => {
   await superuser.end();
   command.remove();
-  await database.drop();
+  await api.stop();
 });
 
+const auditor = { role: 'lading_auditor' } as const;
 const TEXTS = [['one', 'two \u001b[2J'], ['three'], ['four', 'five']];
 const AT = '2026-01-01T00:00:0';
 
-async function store(attempt: AttemptRow, chunks: readonly StoredChunk[]): Promise<void> {
-  for (const chunk of chunks)
-    await insertLogChunk(world.orchestrator, attempt.lease_epoch, {
-      attemptId: attempt.id,
-      seq: chunk.seq,
-      firstLine: chunk.first_line,
-      lineCount: chunk.line_count,
-      rawBytes: chunk.raw_bytes,
-      lastAt: '2026-01-01T00:00:00.000000001Z',
-      resumeAt: null,
-      resumeLines: 0,
-      gaps: 0,
-      zstd: chunk.zstd,
-      hash: chunk.hash,
-    });
-}
+const store = (attempt: AttemptRow, chunks: readonly StoredChunk[]): Promise<void> =>
+  storeChunks(world.orchestrator, attempt, chunks);
 
 async function close(attempt: AttemptRow): Promise<void> {
   const { end } = madeLog(TEXTS);
@@ -117,7 +104,7 @@ describe('a log is shown', () => {
       stderr: expect.stringMatching(/no attempt 2/),
     });
     expect(await refused(['--since', 'yesterday'])).toMatchObject({
-      code: 1,
+      code: 64,
       stderr: expect.stringMatching(/--since/),
     });
   });
@@ -149,8 +136,7 @@ describe('a log is followed', () => {
     const lastStatement = async () =>
       (
         await superuser.query(
-          `SELECT count(*), max(state_change) AS at FROM pg_stat_activity
-           WHERE application_name = 'lading cli' AND datname = current_database()`,
+          `SELECT max(query_start) AS at FROM pg_stat_activity WHERE usename = 'lading_api' AND datname = current_database()`,
         )
       ).rows[0] as unknown;
     // Its last answer is on its way when the line is seen.
@@ -191,12 +177,20 @@ describe('each read is recorded', () => {
   test('with who, from where, with what, why and which part', async () => {
     const attempt = await loggedAttempt();
     await command.run(['logs', attempt.job_id, '--reason', 'complaint 17']);
-    await command.run(['logs', 'verify', attempt.job_id], 'lading_owner');
+    await command.run(['logs', 'verify', attempt.job_id], { role: 'lading_owner' });
     const reads = await command.json(['logs', 'reads', attempt.job_id]);
-    const part = { n: 1, person: TEST_OPERATOR, from_seq: 0, to_seq: 2, reads: 1 };
     expect(reads).toMatchObject([
-      { ...part, via: 'lading logs verify', reason: null },
-      { ...part, via: 'lading logs', reason: 'complaint 17' },
+      { attempt: 1, reader: 'lading_owner', person: TEST_OPERATOR, via: 'lading logs verify', reason: null },
+      {
+        attempt: 1,
+        reader: 'lading_api',
+        person: `${TEST_OPERATOR}, operator`,
+        via: expect.stringMatching(/^api, key lk_[a-z2-7]{8}$/) as unknown,
+        reason: 'complaint 17',
+        fromChunk: 0,
+        toChunk: 2,
+        times: 1,
+      },
     ]);
     expect((await command.run(['logs', 'reads', attempt.job_id])).stdout).toContain('complaint 17');
   });
@@ -206,7 +200,7 @@ describe('a log is verified', () => {
   test('whole ones, running ones and ones that never were', async () => {
     const attempt = await loggedAttempt();
     const { final_hash, ...counts } = madeLog(TEXTS).end;
-    expect(await command.json(['logs', 'verify', attempt.job_id])).toEqual([
+    expect(await command.json(['logs', 'verify', attempt.job_id], auditor)).toEqual([
       {
         attempt_id: attempt.id,
         job_id: attempt.job_id,
@@ -220,9 +214,9 @@ describe('a log is verified', () => {
     ]);
     const { attempt: running } = await runningTestAttempt(world);
     await store(running, madeLog(TEXTS).chunks.slice(0, 2));
-    const { code, stdout } = await command.run(['logs', 'verify', running.job_id, '--attempt', '1']);
+    const { code, stdout } = await command.run(['logs', 'verify', running.job_id, '--attempt', '1'], auditor);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^running .*2 chunks, 3 lines/)]);
-    expect(await command.run(['logs', 'verify', running.job_id, '--attempt', '2'])).toMatchObject({
+    expect(await command.run(['logs', 'verify', running.job_id, '--attempt', '2'], auditor)).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/no attempt 2/),
     });
@@ -266,13 +260,13 @@ describe('a log is verified', () => {
     const { rowCount } = await superuser.query(tampering, [attempt.id]);
     await superuser.query('SET session_replication_role = DEFAULT');
     expect(rowCount).toBe(1);
-    const { code, stdout } = await command.run(['logs', 'verify', attempt.job_id]);
+    const { code, stdout } = await command.run(['logs', 'verify', attempt.job_id], auditor);
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^broken /)]);
     expect(stdout).toMatch(fault);
   });
 
   test('all of them, and one broken among them is an error', async () => {
-    const { code, stdout } = await command.run(['logs', 'verify', '--all', '--json']);
+    const { code, stdout } = await command.run(['logs', 'verify', '--all', '--json'], auditor);
     const proofs = JSON.parse(stdout) as { status: string; attempt_id: string }[];
     const { rows } = await superuser.query<{ attempts: number }>('SELECT count(*)::int AS attempts FROM attempts');
     expect([code, new Set(proofs.map((proof) => proof.attempt_id)).size]).toEqual([1, rows[0]?.attempts]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { cell, fields, table, visible } from './print.ts';
+import { visible } from '../sql/log-lines.ts';
+import { cell, fields, table } from './print.ts';
 
 describe('text from outside', () => {
   test.each([

@@ -1,15 +1,7 @@
 /** How answers look in a terminal. */
+import { visible } from '../sql/log-lines.ts';
 
 const CELL_MAX_CHARS = 80;
-
-/**
- * Text that came from outside (transfers, job logs) as it may be shown: control characters are made visible, so that
- * no text can move the cursor, set a title or forge a line.
- */
-export const visible = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) =>
-    character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 
 export function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';

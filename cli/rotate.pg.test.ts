@@ -23,7 +23,7 @@ const account = (key: string): string =>
 beforeAll(async () => {
   database = await makeTestDatabase();
   owner = database.poolFor('lading_owner');
-  lading = makeTestCommand(database);
+  lading = await makeTestCommand(database);
   dir = mkdtempSync(join(tmpdir(), 'lading-secrets-'));
   for (const [name, value] of [
     ['sepay_webhook_secrets', 'whsec_the_first_secret'],
@@ -40,7 +40,9 @@ afterAll(async () => {
   await database.drop();
 });
 const rotate = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await lading.run(['keys', 'rotate', ...args, '--secrets-dir', dir], 'lading_owner');
+  const { code, stdout, stderr } = await lading.run(['keys', 'rotate', ...args, '--secrets-dir', dir], {
+    role: 'lading_owner',
+  });
   if (code !== 0) throw new Error(stderr);
   return stdout;
 };
@@ -110,7 +112,7 @@ test('an interrupted sealing goes on in batches, and one whose key is gone is le
 });
 
 test('ages are shown, and no secret with them', async () => {
-  const { stdout, code } = await lading.run(['keys', 'ages', '--secrets-dir', dir, '--json']);
+  const { stdout, code } = await lading.run(['keys', 'ages', '--secrets-dir', dir, '--json'], { role: 'lading_owner' });
   expect(code).toBe(0);
   expect((JSON.parse(stdout) as { secret: string }[]).map(({ secret }) => secret)).toEqual([
     'sepay',
@@ -122,7 +124,7 @@ test('ages are shown, and no secret with them', async () => {
 });
 
 test('the endpoint is set over TLS only, unless it is said to be a stand-in', async () => {
-  const run = (...args: string[]) => lading.run(['shop', ...args], 'lading_owner');
+  const run = (...args: string[]) => lading.run(['shop', ...args], { role: 'lading_owner' });
   expect((await run('enable')).stderr).toContain('no endpoint is set');
   expect((await run('set', 'http://127.0.0.1:8080/x')).stderr).toContain('must be https');
   expect((await run('set', 'https://user:secret@shop.example/x')).stderr).toContain('password');

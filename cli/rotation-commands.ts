@@ -1,7 +1,6 @@
 /** `keys rotate sepay|master|drive|shop-webhook`, beside `keys rotate PREFIX` for a key of the operators' API. */
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Pool } from '../sql/pool.ts';
 import {
   reseal,
   rotateDrive,
@@ -11,11 +10,7 @@ import {
   showSecrets,
   type Rotation,
 } from './rotate.ts';
-
-type Terminal = {
-  print: (text: string) => void;
-  answer: (work: (pool: Pool, person: string) => Promise<string>) => Promise<void>;
-};
+import type { Terminal } from './terminal.ts';
 
 const OVERLAP_HOURS_MAX = 24 * 30;
 /** Longer than any attempt may run, which goes on with the key it began with. */
@@ -30,7 +25,7 @@ function hours(text: string): number {
 
 const readNew = (file: string): string => readFileSync(file === '-' ? STDIN : file, 'utf8');
 
-export function addRotation(keys: Command, { print, answer }: Terminal): void {
+export function addRotation(keys: Command, { print, onPostgres }: Terminal): void {
   const rotate = keys.commands.find((command) => command.name() === 'rotate') ?? keys.command('rotate');
   const rotation = (name: string, description: string): Command =>
     rotate
@@ -46,17 +41,17 @@ export function addRotation(keys: Command, { print, answer }: Terminal): void {
     .requiredOption('--new <file>', "Google's key file; - is standard input")
     .action((options: NewFile) => print(rotateDrive(options, readNew(options.new))));
   rotation('master', 'make a new master key and seal anew what the old one sealed (as lading_owner)').action(
-    (options: Rotation) => answer((pool) => rotateMaster(pool, options)),
+    (options: Rotation) => onPostgres((pool) => rotateMaster(pool, options)),
   );
   rotation('shop-webhook', 'make a new secret for what the shop is told; it is shown once (as lading_owner)').action(
-    (options: Rotation) => answer((pool) => rotateShopWebhook(pool, options)),
+    (options: Rotation) => onPostgres((pool) => rotateShopWebhook(pool, options)),
   );
   keys
     .command('reseal')
     .description('go on where `keys rotate master` was interrupted (as lading_owner)')
     .option('--secrets-dir <dir>', 'where script/secrets made them', './secrets')
     .action(({ secretsDir }: { secretsDir: string }) =>
-      answer(async (pool) => `${await reseal(pool, secretsDir)} sealed anew\n`),
+      onPostgres(async (pool) => `${await reseal(pool, secretsDir)} sealed anew\n`),
     );
   keys
     .command('ages')
@@ -64,6 +59,6 @@ export function addRotation(keys: Command, { print, answer }: Terminal): void {
     .option('--secrets-dir <dir>', 'where script/secrets made them', './secrets')
     .option('--json')
     .action(({ secretsDir, json }: { secretsDir: string; json?: true }) =>
-      answer((pool) => showSecrets(pool, secretsDir, json ?? false)),
+      onPostgres((pool) => showSecrets(pool, secretsDir, json ?? false)),
     );
 }

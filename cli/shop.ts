@@ -4,8 +4,7 @@ import { mayCall } from '../config/sandbox-origins.ts';
 import type { Pool } from '../sql/pool.ts';
 import { findShopEndpoint, setShopEndpoint, switchShopEndpoint } from '../sql/shop.ts';
 import { json } from './print.ts';
-
-type Terminal = { answer: (work: (pool: Pool, person: string) => Promise<string>) => Promise<void> };
+import type { Terminal } from './terminal.ts';
 
 async function set(pool: Pool, url: string, sandboxOrigins: ReadonlySet<string>): Promise<string> {
   const parsed = URL.parse(url);
@@ -22,25 +21,25 @@ async function turn(pool: Pool, person: string, on: boolean): Promise<string> {
 }
 
 /** `sandbox`: the stand-in to accept over plain HTTP as well. */
-export function addShop(program: Command, { answer }: Terminal): void {
+export function addShop(program: Command, { onPostgres }: Terminal): void {
   const shop = program.command('shop').description("what the shop's own system is told of its orders");
   shop
     .command('set <url>')
     .description('tell orders to this address from now on; enables it (as lading_owner)')
     .option('--sandbox', 'it is a stand-in: plain HTTP is taken')
     .action((url: string, { sandbox }: { sandbox?: true }) =>
-      answer((pool) => set(pool, url, new Set(sandbox ? [URL.parse(url)?.origin ?? ''] : []))),
+      onPostgres((pool) => set(pool, url, new Set(sandbox ? [URL.parse(url)?.origin ?? ''] : []))),
     );
   shop
     .command('enable')
     .description('send again, after it was disabled (as lading_owner)')
-    .action(() => answer((pool, person) => turn(pool, person, true)));
+    .action(() => onPostgres((pool, person) => turn(pool, person, true)));
   shop
     .command('disable')
     .description('keep events until it is enabled (as lading_owner)')
-    .action(() => answer((pool, person) => turn(pool, person, false)));
+    .action(() => onPostgres((pool, person) => turn(pool, person, false)));
   shop
     .command('show')
     .description('the address and whether it is enabled')
-    .action(() => answer(async (pool) => json((await findShopEndpoint(pool)) ?? null)));
+    .action(() => onPostgres(async (pool) => json((await findShopEndpoint(pool)) ?? null)));
 }

@@ -1,4 +1,5 @@
 /** Moments as the daemon writes them, compared to the nanosecond. */
+import { CommandError, EXIT } from './exit.ts';
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d+(?:\.\d+)?)([smhd])$/;
@@ -17,7 +18,10 @@ export function olderThan(since: string, now: Date): (at: string) => boolean {
   const fromNow = count === undefined ? undefined : Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
   const ms = fromNow === undefined ? (TIMESTAMP.test(since) ? Date.parse(since) : NaN) : now.getTime() - fromNow;
   if (Number.isNaN(new Date(ms).getTime()))
-    throw new Error(`--since is a duration such as 10m, or a timestamp such as 2026-01-31T08:00:00Z, not ${since}`);
+    throw new CommandError(
+      EXIT.usage,
+      `--since is a duration such as 10m, or a timestamp such as 2026-01-31T08:00:00Z, not ${since}`,
+    );
   const limit = sortable(UTC.test(since) ? since : new Date(ms).toISOString());
   return (at) => sortable(at) < limit;
 }

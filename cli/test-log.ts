@@ -1,7 +1,9 @@
 /** Stored logs for tests, made after the words of the migration and not by the code that writes them. */
 import { createHash } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
-import type { LogEnd, StoredChunk } from '../sql/logs.ts';
+import type { AttemptRow } from '../sql/attempts.ts';
+import { insertLogChunk, type LogEnd, type StoredChunk } from '../sql/logs.ts';
+import type { Pool } from '../sql/pool.ts';
 
 /** A chunk for each list of texts, each line a second after the one before; and the end record of such a log. */
 export function madeLog(chunks: readonly (readonly string[])[], firstAt = Date.UTC(2026, 0, 1)) {
@@ -31,4 +33,26 @@ export function madeLog(chunks: readonly (readonly string[])[], firstAt = Date.U
     final_hash: hash,
   };
   return { chunks: made, end };
+}
+
+/** As the attempt's orchestrator writes them. */
+export async function storeChunks(
+  orchestrator: Pool,
+  attempt: AttemptRow,
+  chunks: readonly StoredChunk[],
+): Promise<void> {
+  for (const chunk of chunks)
+    await insertLogChunk(orchestrator, attempt.lease_epoch, {
+      attemptId: attempt.id,
+      seq: chunk.seq,
+      firstLine: chunk.first_line,
+      lineCount: chunk.line_count,
+      rawBytes: chunk.raw_bytes,
+      lastAt: '2026-01-01T00:00:00.000000001Z',
+      resumeAt: null,
+      resumeLines: 0,
+      gaps: 0,
+      zstd: chunk.zstd,
+      hash: chunk.hash,
+    });
 }

@@ -1,11 +1,31 @@
 import { loggedAttempts, type LoggedAttempt } from '../sql/log-reports.ts';
-import { findLogEnd, type Reading } from '../sql/logs.ts';
+import { findLogEnd, readLog, type Reading, type StoredChunk } from '../sql/logs.ts';
 import type { Pool } from '../sql/pool.ts';
-import { jobCalled } from './attempt-called.ts';
+import { findJobReport } from '../sql/reports.ts';
+import { CommandError, EXIT } from './exit.ts';
 import { startProof, type Proof } from './log-proof.ts';
-import { storedChunks } from './logs.ts';
 
 const ATTEMPTS_PAGE = 100;
+/** How many chunks are in memory at once, each a few hundred KiB. */
+const PAGE_CHUNKS = 16;
+
+/** The stored chunks of an attempt, page by page, as far as there are any now. */
+async function* storedChunks(pool: Pool, attemptId: string, reading: Reading): AsyncGenerator<StoredChunk> {
+  let next = 0;
+  for (;;) {
+    const page = await readLog(pool, attemptId, next, PAGE_CHUNKS, reading);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined) return;
+    next = last.seq + 1;
+  }
+}
+
+async function jobCalled(pool: Pool, idOrCode: string): Promise<string> {
+  const job = await findJobReport(pool, idOrCode);
+  if (job === undefined) throw new CommandError(EXIT.no, `no job or order is called ${idOrCode}`);
+  return job.id;
+}
 
 export type AttemptProof = { attempt_id: string; job_id: string; order_code: string; n: number } & Proof;
 
@@ -13,7 +33,7 @@ async function prove(pool: Pool, attempt: LoggedAttempt, reading: Reading): Prom
   // The end before the chunks: once it is there, no chunk comes after it.
   const end = await findLogEnd(pool, attempt.id);
   const proof = startProof();
-  for await (const chunk of storedChunks(pool, attempt.id, 0, reading)) proof.take(chunk);
+  for await (const chunk of storedChunks(pool, attempt.id, reading)) proof.take(chunk);
   const { id, job_id, order_code, n } = attempt;
   return { attempt_id: id, job_id, order_code, n, ...proof.finish(attempt, end) };
 }
@@ -25,7 +45,7 @@ export async function* proveLogs(
   n: number | undefined,
   reading: Reading,
 ): AsyncGenerator<AttemptProof> {
-  const jobId = job === undefined ? undefined : (await jobCalled(pool, job)).id;
+  const jobId = job === undefined ? undefined : await jobCalled(pool, job);
   let after: string | undefined;
   let proved = 0;
   for (;;) {
@@ -38,7 +58,7 @@ export async function* proveLogs(
     after = page.at(-1)?.id;
     if (after === undefined) break;
   }
-  if (proved === 0 && jobId !== undefined) throw new Error(`job ${jobId} has no attempt ${n ?? 'yet'}`);
+  if (proved === 0 && jobId !== undefined) throw new CommandError(EXIT.no, `job ${jobId} has no attempt ${n ?? 'yet'}`);
 }
 
 function proofLines(proof: AttemptProof): string {

@@ -20,8 +20,8 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const emailOf = (index: number): string => `customer-${index + 1}@lading.example`;
 
 const jobSchema = z.object({
-  job: z.object({ id: z.string() }),
-  attempts: z.array(z.object({ container_id: z.string().nullable(), exit_code: z.int().nullable() })),
+  id: z.string(),
+  attemptList: z.array(z.object({ containerId: z.string().nullable(), exitCode: z.int().nullable() })),
 });
 const driveSchema = z.array(
   z.object({
@@ -65,6 +65,7 @@ async function putCourse(stack: ComposeStack): Promise<void> {
   };
   writeFileSync(file, JSON.stringify(course), { mode: 0o644 });
   try {
+    await stack.cli(['keys', 'create', 'compose-check', '--role', 'operator', '--key-file', '/run/operator/key']);
     await stack.cli(['courses', 'put', '/catalogue.json'], [`${file}:/catalogue.json:ro`]);
   } finally {
     rmSync(dir, { recursive: true });
@@ -81,7 +82,7 @@ function problemsOf(seen: {
   mails: z.infer<typeof mailsSchema>;
   source: readonly string[];
 }): string[] {
-  const mine = seen.drive.filter((file) => file.appProperties['ladingJob'] === seen.report.job.id && !file.trashed);
+  const mine = seen.drive.filter((file) => file.appProperties['ladingJob'] === seen.report.id && !file.trashed);
   const arrived = mine.flatMap((file) => (file.size === null ? [] : [file.sha256 ?? ''])).toSorted();
   const mails = seen.mails.filter((mail) => mail.to.includes(seen.email) && mail.subject.includes(seen.order.code));
   const granted = mine.some((file) => file.permissions.some((one) => one.emailAddress === seen.email));
@@ -90,7 +91,7 @@ function problemsOf(seen: {
     ...(arrived.join() === seen.source.join() ? [] : [`${arrived.length} files in Drive, not the course's`]),
     ...(granted ? [] : ['no permission']),
     ...(mails.length === 1 ? [] : [`${mails.length} mails`]),
-    ...(seen.report.attempts.length === 1 ? [] : [`${seen.report.attempts.length} attempts instead of one`]),
+    ...(seen.report.attemptList.length === 1 ? [] : [`${seen.report.attemptList.length} attempts instead of one`]),
   ];
 }
 
@@ -125,14 +126,14 @@ async function runOrders(stack: ComposeStack): Promise<string[]> {
     const end = ends[i] ?? { status: 'unknown', seconds: 0 };
     const found = problemsOf({ order, email: emailOf(i), ...end, report, drive, mails, source });
     problems.push(...found.map((problem) => `order ${order.code}: ${problem}`));
-    const last = report.attempts.at(-1);
+    const last = report.attemptList.at(-1);
     rows.push({
       order: order.code,
       status: end.status,
-      container: last?.container_id?.slice(0, 12) ?? null,
-      'started by': starters.get(last?.container_id ?? '') ?? null,
-      exit: last?.exit_code ?? null,
-      attempts: report.attempts.length,
+      container: last?.containerId?.slice(0, 12) ?? null,
+      'started by': starters.get(last?.containerId ?? '') ?? null,
+      exit: last?.exitCode ?? null,
+      attempts: report.attemptList.length,
       seconds: Number(end.seconds.toFixed(1)),
     });
   }

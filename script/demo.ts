@@ -64,12 +64,19 @@ function seedCatalogue(system: System, course: { id: string; title: string; lice
       rights: { kind: 'open', evidence: 'https://debian-handbook.info/', recordedBy: 'demo' },
     }),
   );
-  const databaseUrl = join(system.runDir, 'secrets', 'owner_database_url');
-  writeFileSync(databaseUrl, system.databaseUrl('lading_owner'), { mode: 0o600 });
-  execFileSync(process.execPath, [join(root, 'cli/main.ts'), 'courses', 'put', file], {
-    env: { PATH: process.env['PATH'], DATABASE_URL_FILE: databaseUrl },
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const secret = (name: string): string => join(system.runDir, 'secrets', name);
+  const lading = (args: readonly string[], env: Record<string, string>): void => {
+    execFileSync(process.execPath, [join(root, 'cli/main.ts'), ...args], {
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  };
+  writeFileSync(secret('owner_database_url'), system.databaseUrl('lading_owner'), { mode: 0o600 });
+  const keyFile = secret('operator_key');
+  lading(['keys', 'create', 'demo', '--role', 'operator', '--days', '1', '--key-file', keyFile], {
+    DATABASE_URL_FILE: secret('owner_database_url'),
   });
+  lading(['courses', 'put', file], { LADING_URL: system.apiUrl, LADING_KEY_FILE: keyFile });
 }
 
 async function follow(system: System, orders: readonly PlacedOrder[]): Promise<void> {

@@ -42,7 +42,7 @@ export type BegunAttempt = AttemptRow & {
 /**
  * The next job in the queue's order that is due gets a slot: engine, job and attempt are written together or not at
  * all. Undefined when nothing waits, or the engine has no slot, no memory, no disk or no place at the launch gate left,
- * or is in quarantine. `profiles` maps a profile's name to its limits; a job of another profile, or of one that this
+ * is in quarantine or drained, or the queue is paused. `profiles` maps a profile's name to its limits; a job of another profile, or of one that this
  * engine could never hold, is left to others.
  */
 export const beginNextAttempt = (
@@ -74,6 +74,7 @@ export const beginNextAttempt = (
        WHERE e.name = $1::text AND e.quarantined_at IS NULL AND e.slots_used < e.slots AND e.launching < e.launches_max
          AND e.memory_used + (job.limits ->> 'memoryBytes')::bigint <= e.memory_bytes
          AND coalesce(e.disk_free_bytes >= e.disk_floor_bytes, true)
+         AND e.drained_at IS NULL AND NOT EXISTS (SELECT FROM queue_pause WHERE paused_at IS NOT NULL)
        RETURNING e.name
      ), clock AS (
        UPDATE dispatch_clock SET fair_tag = greatest(dispatch_clock.fair_tag, job.fair_tag) FROM job, slot

@@ -17,6 +17,10 @@ export type CourseRow = {
   profile: string;
   /** Absent: `personal`. */
   folder?: FolderMode;
+  /** What its jobs begin with, -10 to 10: above 0 less urgent. Absent: 0. */
+  priority?: number;
+  /** Whether it is shown to customers and can be ordered. Absent: true. */
+  listed?: boolean;
 };
 export type RightsRecord = { kind: RightsKind; evidence: string; recordedBy: string };
 
@@ -37,30 +41,27 @@ export const findCourse = (db: Database, id: string): Promise<CourseRow | undefi
     [id],
   );
 
-/** Makes or renews a catalogue entry. Without `rights` the course exists but cannot be ordered. */
+/** Makes or renews a catalogue entry, as lading_owner. Without `rights` the course exists but cannot be ordered. */
 export async function putCourse(db: Database, course: CourseRow, rights: RightsRecord | undefined): Promise<void> {
-  await db.query(
-    `INSERT INTO courses (id, title, price_vnd, provider, source, profile, folder)
-     VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::jsonb, $6::text, $7::text)
-     ON CONFLICT (id) DO UPDATE SET title = excluded.title, price_vnd = excluded.price_vnd,
-       provider = excluded.provider, source = excluded.source, profile = excluded.profile,
-       folder = excluded.folder, updated_at = now()`,
-    [
-      course.id,
-      course.title,
-      course.price_vnd,
-      course.provider,
-      JSON.stringify(course.source),
-      course.profile,
-      course.folder ?? 'personal',
-    ],
+  await db.query('SELECT put_course($1::jsonb, $2::jsonb)', [JSON.stringify(course), JSON.stringify(rights ?? {})]);
+}
+
+export type CatalogueEntry = Required<CourseRow> & { rights: (RightsRecord & { recordedAt: string }) | null };
+
+/** Every course with its rights record, by id, from behind `after`. */
+export async function pageOfCatalogue(
+  db: Database,
+  after: string | undefined,
+  limit: number,
+): Promise<CatalogueEntry[]> {
+  const { rows } = await db.query<CatalogueEntry>(
+    `SELECT c.id, c.title, c.price_vnd, c.provider, c.source, c.profile, c.folder, c.priority, c.listed,
+            CASE WHEN r.course_id IS NOT NULL THEN
+              jsonb_build_object('kind', r.kind, 'evidence', r.evidence, 'recordedBy', r.recorded_by,
+                'recordedAt', to_char(r.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) END AS rights
+     FROM courses c LEFT JOIN course_rights r ON r.course_id = c.id
+     WHERE $1::text IS NULL OR c.id > $1::text ORDER BY c.id LIMIT $2::int`,
+    [after ?? null, limit],
   );
-  if (rights)
-    await db.query(
-      `INSERT INTO course_rights (course_id, kind, evidence, recorded_by)
-       VALUES ($1::text, $2::text, $3::text, $4::text)
-       ON CONFLICT (course_id) DO UPDATE SET kind = excluded.kind, evidence = excluded.evidence,
-         recorded_by = excluded.recorded_by, recorded_at = now()`,
-      [course.id, rights.kind, rights.evidence, rights.recordedBy],
-    );
+  return rows;
 }

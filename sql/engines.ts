@@ -29,14 +29,16 @@ export async function registerEngine(db: Database, name: string, capacity: Engin
 }
 
 /**
- * How many more attempts could begin now, as far as slots and the launch gate go: none in quarantine or below the disk
- * floor.
+ * How many more attempts could begin now, as far as slots and the launch gate go: none in quarantine, below the disk
+ * floor, while it is drained or the queue is paused.
  */
 export async function roomOn(db: Database, name: string): Promise<{ free: number; quarantined: boolean }> {
   const row = await maybeOne<{ free: number; quarantined: boolean }>(
     db,
     `SELECT quarantined_at IS NOT NULL AS quarantined,
-            CASE WHEN quarantined_at IS NULL AND coalesce(disk_free_bytes >= disk_floor_bytes, true)
+            CASE WHEN quarantined_at IS NULL AND drained_at IS NULL
+                   AND coalesce(disk_free_bytes >= disk_floor_bytes, true)
+                   AND NOT EXISTS (SELECT FROM queue_pause WHERE paused_at IS NOT NULL)
                  THEN greatest(0, least(slots - slots_used, launches_max - launching)) ELSE 0 END AS free
      FROM engines WHERE name = $1::text`,
     [name],
@@ -83,6 +85,8 @@ export type EngineRow = {
   disk_floor_bytes: number;
   quarantined_at: Date | null;
   quarantine_reason: string | null;
+  drained_at: Date | null;
+  drain_reason: string | null;
   updated_at: Date;
 };
 
@@ -91,7 +95,7 @@ const ENGINES_MAX = 1_000;
 export async function listEngines(db: Database): Promise<EngineRow[]> {
   const { rows } = await db.query<EngineRow>(
     `SELECT name, slots, slots_used, launches_max, launching, memory_bytes, memory_used, disk_free_bytes,
-            disk_floor_bytes, quarantined_at, quarantine_reason, updated_at
+            disk_floor_bytes, quarantined_at, quarantine_reason, drained_at, drain_reason, updated_at
      FROM engines ORDER BY name LIMIT ${ENGINES_MAX}`,
   );
   return rows;

@@ -31,14 +31,14 @@ const QUEUED_SECONDS = 2;
 const PLACES_PER_PRIORITY = 100;
 
 /**
- * The job a paid order buys, at its customer's next place in the queue; `priority` above 0 is less urgent, below 0
- * more, and since the queue's clock runs on, nothing waits for ever. Undefined when the order has a job already. To be
- * called in a transaction: the customer's other payments take turns.
+ * The job a paid order buys, at its customer's next place in the queue; `priority` (its course's, unless told) above 0 is
+ * less urgent, below 0 more, and since the queue's clock runs on, nothing waits for ever. Undefined when the order has a
+ * job already. To be called in a transaction: the customer's other payments take turns.
  */
 export async function insertJob(
   db: Database,
   order: { id: string; courseId: string },
-  priority = 0,
+  priority?: number,
 ): Promise<JobRow | undefined> {
   await db.query(
     `SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = $1::uuid`,
@@ -46,15 +46,15 @@ export async function insertJob(
   );
   return maybeOne<JobRow>(
     db,
-    `INSERT INTO jobs (order_id, course_id, customer, fair_tag)
-     SELECT o.id, $2::text, lower(o.email),
+    `INSERT INTO jobs (order_id, course_id, customer, priority, fair_tag)
+     SELECT o.id, c.id, lower(o.email), coalesce($3::int, c.priority),
             greatest((SELECT fair_tag FROM dispatch_clock),
-                     (SELECT max(j.fair_tag) + 1 FROM jobs j
+                     (SELECT max(j.fair_tag - j.priority * ${PLACES_PER_PRIORITY}) + 1 FROM jobs j
                       WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
-              + $3::int * ${PLACES_PER_PRIORITY}
-     FROM orders o WHERE o.id = $1::uuid
+              + coalesce($3::int, c.priority) * ${PLACES_PER_PRIORITY}
+     FROM orders o JOIN courses c ON c.id = $2::text WHERE o.id = $1::uuid
      ON CONFLICT (order_id) DO NOTHING RETURNING ${JOB_COLUMNS}`,
-    [order.id, order.courseId, priority],
+    [order.id, order.courseId, priority ?? null],
   );
 }
 
@@ -115,48 +115,18 @@ export async function waitingJobs(db: Database, limit: number): Promise<string[]
   return rows.map((row) => row.id);
 }
 
-export type Cancelled = 'dead' | 'stopping' | 'too_late' | 'unknown';
-const CANCEL_TRIES_MAX = 10;
-
 /**
- * Cancels a job at whatever point it is: one that waits dies at once, one that runs is stopped by whoever holds it and
- * dies when its container has ended. Too late for one that is being delivered or has ended. To be called in a
- * transaction.
+ * Cancels a job at whatever point it is, as lading_owner: one that waits dies at once, one that runs is stopped by
+ * whoever holds it. An operator's key does it with `operatorCancels`.
  */
 export async function cancelJob(db: Database, id: string, detail: string): Promise<Cancelled> {
-  for (let n = 0; n < CANCEL_TRIES_MAX; n += 1) {
-    await db.query('SAVEPOINT cancel');
-    const answer = await tryToCancel(db, id, detail);
-    if (answer !== 'moved_on') return answer;
-    // Its locks go with it: held on to, the next look would take them in the wrong order.
-    await db.query('ROLLBACK TO SAVEPOINT cancel');
-  }
-  throw new Error(`job ${id} moves on faster than it can be cancelled`);
+  const row = await maybeOne<{ answer: Cancelled }>(db, 'SELECT cancel_job($1::uuid, $2::text) AS answer', [
+    id,
+    detail,
+  ]);
+  return row?.answer ?? 'unknown';
 }
-
-async function tryToCancel(db: Database, id: string, detail: string): Promise<Cancelled | 'moved_on'> {
-  // The attempt first, as `settle` does, so that the two never wait for each other.
-  const open = await maybeOne<{ id: string }>(
-    db,
-    `SELECT id FROM attempts WHERE job_id = $1::uuid AND state <> 'settled' FOR UPDATE`,
-    [id],
-  );
-  const job = await maybeOne<{ state: JobState }>(db, 'SELECT state FROM jobs WHERE id = $1::uuid FOR UPDATE', [id]);
-  if (!job) return 'unknown';
-  if (['paid', 'enrolling', 'enrolled'].includes(job.state))
-    return (await bury(db, id, job.state, 'cancelled', detail)) ? 'dead' : 'too_late';
-  if (job.state !== 'attempting') return 'too_late';
-  // It began to run between the two locks.
-  if (!open) return 'moved_on';
-  // Also when it is being stopped for another reason: after that one the job would run again.
-  await db.query(
-    `UPDATE attempts SET stop_reason = 'cancelled', stop_detail = coalesce(stop_detail, $2::text)
-     WHERE id = $1::uuid AND finalized_at IS NULL`,
-    [open.id, detail],
-  );
-  await db.query(`SELECT pg_notify('lading_jobs', $1::text)`, [id]);
-  return 'stopping';
-}
+export type Cancelled = 'dead' | 'stopping' | 'too_late' | 'unknown';
 
 /**
  * How long until the next step falls due, in milliseconds; undefined when nothing is open: no job, and no attempt. What

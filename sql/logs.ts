@@ -162,3 +162,14 @@ export async function isLogOver(db: Database, attemptId: string): Promise<boolea
   );
   return row?.over ?? true;
 }
+
+/** The first chunk that holds a line after `line`; where no such line is stored yet, the one that will. */
+export async function chunkAfterLine(db: Database, attemptId: string, line: number): Promise<number> {
+  const row = await maybeOne<{ seq: number }>(
+    db,
+    `SELECT coalesce(min(seq) FILTER (WHERE first_line + line_count - 1 > $2::bigint), max(seq) + 1, 0) AS seq
+     FROM log_chunks WHERE attempt_id = $1::uuid`,
+    [attemptId, line],
+  );
+  return row?.seq ?? 0;
+}

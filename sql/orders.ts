@@ -36,6 +36,8 @@ export const insertOrder = (
     code: string;
     courseId: string;
     email: string;
+    /** The shop whose key placed it. */
+    shop?: string | null;
     idempotencyKeyDigest: Buffer;
     requestDigest: Buffer;
     ttlMinutes: number;
@@ -43,9 +45,9 @@ export const insertOrder = (
 ): Promise<OrderRow | undefined> =>
   maybeOne<OrderRow>(
     db,
-    `INSERT INTO orders (id, code, course_id, email, amount_vnd, idempotency_key_digest, request_digest, expires_at)
+    `INSERT INTO orders (id, code, course_id, email, amount_vnd, idempotency_key_digest, request_digest, expires_at, shop)
      SELECT $1::uuid, $2::text, c.id, $4::text, c.price_vnd, $5::bytea, $6::bytea,
-            now() + make_interval(mins => $7::int)
+            now() + make_interval(mins => $7::int), $8::text
      FROM courses c JOIN course_rights r ON r.course_id = c.id
      WHERE c.id = $3::text AND c.listed
      RETURNING id, code, course_id, email, amount_vnd, request_digest, created_at, expires_at`,
@@ -57,6 +59,7 @@ export const insertOrder = (
       order.idempotencyKeyDigest,
       order.requestDigest,
       order.ttlMinutes,
+      order.shop ?? null,
     ],
   );
 
@@ -117,3 +120,57 @@ export const cancelOrder = (pool: Pool, orderId: string): Promise<'cancelled' | 
     );
     return cancelled ? 'cancelled' : 'too_late';
   });
+
+export type OrderLine = {
+  id: string;
+  code: string;
+  status: OrderStatus;
+  course_id: string;
+  email: string;
+  shop: string | null;
+  amount_vnd: number;
+  paid_vnd: number;
+  job_id: string | null;
+  dead_reason: string | null;
+  created_at: Date;
+  expires_at: Date;
+};
+
+export type OrderFilter = {
+  status?: OrderStatus | undefined;
+  code?: string | undefined;
+  courseId?: string | undefined;
+  email?: string | undefined;
+  shop?: string | undefined;
+};
+
+/** The newest first, from behind `after`. */
+export async function pageOfOrders(
+  db: Database,
+  filter: OrderFilter,
+  after: { at: Date; id: string } | undefined,
+  limit: number,
+): Promise<OrderLine[]> {
+  const { rows } = await db.query<OrderLine>(
+    `SELECT o.id, o.code, s.status, o.course_id, o.email, o.shop, o.amount_vnd, s.job_id, j.dead_reason, o.expires_at,
+            date_trunc('milliseconds', o.created_at) AS created_at,
+            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd
+     FROM orders o JOIN order_status s ON s.order_id = o.id LEFT JOIN jobs j ON j.order_id = o.id
+     WHERE ($1::text IS NULL OR s.status = $1::text) AND ($2::text IS NULL OR o.code = $2::text)
+       AND ($3::text IS NULL OR o.course_id = $3::text) AND ($4::text IS NULL OR lower(o.email) = lower($4::text))
+       AND ($5::text IS NULL OR o.shop = $5::text)
+       AND ($6::timestamptz IS NULL OR (date_trunc('milliseconds', o.created_at), o.id) < ($6::timestamptz, $7::uuid))
+     ORDER BY date_trunc('milliseconds', o.created_at) DESC, o.id DESC LIMIT $8::int`,
+    [
+      filter.status ?? null,
+      filter.code ?? null,
+      filter.courseId ?? null,
+      filter.email ?? null,
+      filter.shop ?? null,
+      after?.at ?? null,
+      after?.id ?? null,
+      limit,
+    ],
+  );
+  return rows;
+}

@@ -17,24 +17,11 @@ export type JobReport = {
   dead_reason: string | null;
   dead_detail: string | null;
   redrives: number;
+  priority: number;
   redrive_reason: string | null;
   created_at: Date;
   updated_at: Date;
 };
-
-/** The newest jobs first; all of them, or those in `state`. */
-export async function listJobs(db: Database, state: string | undefined, limit: number): Promise<JobReport[]> {
-  const { rows } = await db.query<JobReport>(
-    `SELECT j.id, o.code AS order_code, o.email, j.course_id, c.title AS course_title, j.state, j.attempts_started,
-            j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
-            j.redrives, j.redrive_reason, j.created_at, j.updated_at
-     FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
-     WHERE $1::text IS NULL OR j.state = $1::text
-     ORDER BY j.created_at DESC, j.id LIMIT $2::int`,
-    [state ?? null, limit],
-  );
-  return rows;
-}
 
 /** The job with this id, or of the order with this code. */
 export const findJobReport = (db: Database, idOrCode: string): Promise<JobReport | undefined> =>
@@ -42,7 +29,7 @@ export const findJobReport = (db: Database, idOrCode: string): Promise<JobReport
     db,
     `SELECT j.id, o.code AS order_code, o.email, j.course_id, c.title AS course_title, j.state, j.attempts_started,
             j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
-            j.redrives, j.redrive_reason, j.created_at, j.updated_at
+            j.redrives, j.priority, j.redrive_reason, j.created_at, j.updated_at
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
      WHERE j.id::text = lower($1::text) OR o.code = upper($1::text)`,
     [idOrCode],
@@ -95,58 +82,6 @@ export async function attemptsOfJob(db: Database, jobId: string): Promise<Attemp
             stop_detail, outcome, detail, created_at, running_at, finalized_at, settled_at
      FROM attempts WHERE job_id = $1::uuid ORDER BY n`,
     [jobId],
-  );
-  return rows;
-}
-
-export type DeadLetter = {
-  job_id: string;
-  order_code: string;
-  email: string;
-  course_id: string;
-  reason: string;
-  detail: string | null;
-  died_at: Date;
-  attempts: { n: number; outcome: string | null; exit_code: number | null; detail: string | null }[];
-};
-
-/** Jobs that will not run again by themselves, the latest first, each with what became of its attempts. */
-export async function listDeadLetters(db: Database, limit: number): Promise<DeadLetter[]> {
-  const { rows } = await db.query<DeadLetter>(
-    `SELECT j.id AS job_id, o.code AS order_code, o.email, j.course_id, j.dead_reason AS reason,
-            j.dead_detail AS detail, j.updated_at AS died_at,
-            coalesce((SELECT jsonb_agg(jsonb_build_object('n', a.n, 'outcome', a.outcome, 'exit_code', a.exit_code,
-                                                          'detail', a.detail) ORDER BY a.n)
-                      FROM attempts a WHERE a.job_id = j.id), '[]'::jsonb) AS attempts
-     FROM jobs j JOIN orders o ON o.id = j.order_id
-     WHERE j.state = 'dead' ORDER BY j.updated_at DESC, j.id LIMIT $1::int`,
-    [limit],
-  );
-  return rows;
-}
-
-export type UnplacedPayment = {
-  event_id: number;
-  external_id: string;
-  reason: string;
-  direction: string;
-  amount_vnd: number;
-  account_number: string;
-  content: string;
-  transferred_at: Date;
-  proposed_order_code: string | null;
-};
-
-/** Money that waits for an operator, the latest first. Outgoing transfers are bookkeeping, not waiting money. */
-export async function listUnplacedPayments(db: Database, limit: number): Promise<UnplacedPayment[]> {
-  const { rows } = await db.query<UnplacedPayment>(
-    `SELECT p.event_id, e.external_id, p.unplaced_reason AS reason, p.direction, p.amount_vnd, p.account_number,
-            p.content, p.transferred_at, o.code AS proposed_order_code
-     FROM payments p JOIN payment_events e ON e.id = p.event_id LEFT JOIN orders o ON o.id = p.proposed_order_id
-     WHERE p.unplaced_reason IS NOT NULL AND p.direction = 'in'
-       AND NOT EXISTS (SELECT FROM inbox_decisions d WHERE d.payment_event_id = p.event_id)
-     ORDER BY p.recorded_at DESC, p.event_id LIMIT $1::int`,
-    [limit],
   );
   return rows;
 }

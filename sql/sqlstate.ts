@@ -5,6 +5,7 @@ export const SQLSTATE = {
   illegalMove: 'LD001',
   readNotAnnounced: 'LD002',
   appendOnly: 'LD003',
+  notAnOperator: 'LD004',
 } as const;
 
 /** The SQLSTATE of a database error, or undefined for any other error. */

@@ -6,7 +6,7 @@ import { Problem } from '../problem.ts';
 import type { Limit } from '../rate-limit.ts';
 
 /** Whose key opened. */
-export type Caller = { keyId: string; name: string; role: KeyRole };
+export type Caller = { keyId: string; prefix: string; name: string; role: KeyRole };
 
 /**
  * Who calls, by `Authorization: Bearer lk_…`. Throws `key_not_valid`, the same for every reason, `role_not_allowed`, or
@@ -25,5 +25,5 @@ export async function authenticate(
   await limitKey(key.id);
   if (key.note_use) await noteKeyUse(pool, key.id);
   if (!roles.includes(key.role)) throw new Problem('role_not_allowed');
-  return { keyId: key.id, name: key.name, role: key.role };
+  return { keyId: key.id, prefix: key.prefix, name: key.name, role: key.role };
 }

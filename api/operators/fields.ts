@@ -16,6 +16,13 @@ export const paging = {
 export const nextCursor = z.string().nullable().describe('For the next page; null at the end.');
 export const orderCode = z.string().regex(/^LD[2-9A-HJKMNP-TW-Z]{10}$/);
 
+export const courseId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is not a course id');
+/** A job's id or its order's code, as it stands in a path. */
+export const jobParam = z.strictObject({
+  job: z.union([z.string().regex(UUID), orderCode]).describe("A job's id or its order's code"),
+});
+export const PRIORITY = z.int().min(-10).max(10).describe('Above 0 less urgent, below 0 more; a step is 100 places.');
+
 /** A person's words, as Postgres can hold them. */
 export const words = z
   .string()

@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { pageOfJobs, timelineOfJob } from '../../sql/job-pages.ts';
 import { JOB_STATES } from '../../sql/jobs.ts';
-import { attemptsOfJob, findJobReport } from '../../sql/reports.ts';
+import { findDelivery } from '../../sql/deliveries.ts';
+import { listFiles } from '../../sql/files.ts';
+import { attemptsOfJob, findJobReport, orderOfJob } from '../../sql/reports.ts';
 import { Problem } from '../problem.ts';
 import { cursorOf, openCursor } from './cursor.ts';
-import { instant, iso, isoOrNull, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from './fields.ts';
-import { operation } from './operation.ts';
+import { courseId, instant, iso, isoOrNull, jobParam, nextCursor, PAGE_DEFAULT, paging, UUID } from './fields.ts';
+import { operation } from '../contract/operation.ts';
+
+/** A course has some dozens; of one with more the rest stands in Drive. */
+const FILES_MAX = 500;
+
+export const deadReason = z.string().regex(/^[a-z_]{1,100}$/);
 
 const jobLine = z.strictObject({
   id: z.uuid(),
@@ -13,6 +20,7 @@ const jobLine = z.strictObject({
   courseId: z.string(),
   state: z.enum(JOB_STATES),
   attempts: z.int(),
+  priority: z.int(),
   deadReason: z.string().nullable(),
   createdAt: instant,
   updatedAt: instant,
@@ -26,10 +34,8 @@ export const listJobs = operation({
   query: z.strictObject({
     ...paging,
     state: z.enum(JOB_STATES).optional(),
-    deadReason: z
-      .string()
-      .regex(/^[a-z_]{1,100}$/)
-      .optional(),
+    deadReason: deadReason.optional(),
+    courseId: courseId.optional(),
   }),
   answer: z.strictObject({ jobs: z.array(jobLine), nextCursor }),
   problems: ['cursor_invalid'],
@@ -45,6 +51,7 @@ export const listJobs = operation({
         courseId: job.course_id,
         state: job.state,
         attempts: job.attempts_started,
+        priority: job.priority,
         deadReason: job.dead_reason,
         createdAt: iso(job.created_at),
         updatedAt: iso(job.updated_at),
@@ -59,12 +66,28 @@ export const showJob = operation({
   path: '/v1/jobs/{job}',
   summary: 'One job with its attempts and all that happened to it',
   roles: ['operator', 'auditor'],
-  params: z.strictObject({
-    job: z.union([z.string().regex(UUID), orderCode]).describe("A job's id or its order's code"),
-  }),
+  params: jobParam,
   answer: z.strictObject({
     ...jobLine.shape,
     deadDetail: z.string().nullable(),
+    redrives: z.int(),
+    redriveReason: z.string().nullable(),
+    attemptsSpent: z.int(),
+    losses: z.int(),
+    folderId: z.string().nullable(),
+    order: z.strictObject({
+      email: z.string(),
+      status: z.string(),
+      amountVnd: z.int(),
+      paidVnd: z.int(),
+      createdAt: instant,
+      expiresAt: instant,
+    }),
+    delivery: z
+      .strictObject({ grantedTo: z.string(), grantedAt: instant.nullable(), mailedAt: instant.nullable() })
+      .nullable(),
+    files: z.array(z.strictObject({ path: z.string(), bytes: z.int(), sha256: z.string(), driveId: z.string() })),
+    filesTotal: z.int().describe(`There may be more than the ${FILES_MAX} that are listed.`),
     attemptList: z.array(
       z.strictObject({
         id: z.uuid(),
@@ -72,7 +95,11 @@ export const showJob = operation({
         state: z.string(),
         engine: z.string(),
         profile: z.string(),
+        image: z.string(),
+        containerId: z.string().nullable(),
         exitCode: z.int().nullable(),
+        stopReason: z.string().nullable(),
+        stopDetail: z.string().nullable(),
         outcome: z.string().nullable(),
         detail: z.string().nullable(),
         createdAt: instant,
@@ -95,15 +122,50 @@ export const showJob = operation({
   act: async ({ pool, params }) => {
     const job = await findJobReport(pool, params.job);
     if (!job) throw new Problem('job_unknown');
-    const [attempts, timeline] = await Promise.all([attemptsOfJob(pool, job.id), timelineOfJob(pool, job.id)]);
+    const [attempts, timeline, order, files, delivery] = await Promise.all([
+      attemptsOfJob(pool, job.id),
+      timelineOfJob(pool, job.id),
+      orderOfJob(pool, job.id),
+      listFiles(pool, job.id),
+      findDelivery(pool, job.id),
+    ]);
+    if (!order) throw new Problem('job_unknown');
     return {
       id: job.id,
       orderCode: job.order_code,
       courseId: job.course_id,
       state: job.state as (typeof JOB_STATES)[number],
       attempts: job.attempts_started,
+      priority: job.priority,
       deadReason: job.dead_reason,
       deadDetail: job.dead_detail,
+      redrives: job.redrives,
+      redriveReason: job.redrive_reason,
+      attemptsSpent: job.attempts_spent,
+      losses: job.losses,
+      folderId: job.folder_id,
+      order: {
+        email: job.email,
+        status: order.status,
+        amountVnd: order.amount_vnd,
+        paidVnd: order.paid_vnd,
+        createdAt: iso(order.created_at),
+        expiresAt: iso(order.expires_at),
+      },
+      delivery: delivery
+        ? {
+            grantedTo: delivery.granted_to,
+            grantedAt: isoOrNull(delivery.granted_at),
+            mailedAt: isoOrNull(delivery.mailed_at),
+          }
+        : null,
+      files: files.slice(0, FILES_MAX).map(({ path, bytes, sha256, drive_id }) => ({
+        path,
+        bytes,
+        sha256,
+        driveId: drive_id,
+      })),
+      filesTotal: files.length,
       createdAt: iso(job.created_at),
       updatedAt: iso(job.updated_at),
       attemptList: attempts.map((one) => ({
@@ -112,7 +174,11 @@ export const showJob = operation({
         state: one.state,
         engine: one.engine,
         profile: one.profile,
+        image: one.image,
+        containerId: one.container_id,
         exitCode: one.exit_code,
+        stopReason: one.stop_reason,
+        stopDetail: one.stop_detail,
         outcome: one.outcome,
         detail: one.detail,
         createdAt: iso(one.created_at),

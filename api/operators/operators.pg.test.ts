@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { createKey, listKeys, revokeKey, rotateKey, type KeyRole } from '../../sql/api-keys.ts';
 import type { Pool } from '../../sql/pool.ts';
 import { pay, postWebhook } from '../payments/test-webhook.ts';
 import { placeTestOrder, runAttempt, startTestApi, type TestApi } from '../test-setup.ts';
-import { problemsOf } from './openapi.ts';
-import { OPERATIONS } from './operations.ts';
 
 let api: TestApi;
 let owner: Pool;
@@ -189,85 +186,4 @@ describe('operations', () => {
     ]);
     expect((await call('/v1/payments/ledger')).status).toBe(200);
   });
-});
-
-const anyText = fc.oneof(
-  fc.string({ maxLength: 40 }),
-  fc.constantFrom(
-    '',
-    '0',
-    '-1',
-    '1e3',
-    'null',
-    '%',
-    "'; --",
-    'payment:1',
-    'event:99',
-    'LD9999999999',
-    '\u0000',
-    'paid',
-    'dead',
-  ),
-  fc.uuid(),
-);
-const anyBody = fc.oneof(
-  fc.jsonValue({ maxDepth: 2 }),
-  fc.record(
-    {
-      action: fc.oneof(anyText, fc.constantFrom('assign', 'ignore', 'refund-recorded')),
-      reason: anyText,
-      orderCode: anyText,
-    },
-    { requiredKeys: [] },
-  ),
-);
-
-test('whatever is sent, every answer is one the document describes', async () => {
-  const document = (await (await fetch(`${api.url}/openapi.json`)).json()) as {
-    openapi: string;
-    paths: Record<string, object>;
-  };
-  expect(document.openapi).toBe('3.1.0');
-  expect(Object.values(document.paths).flatMap(Object.keys)).toHaveLength(OPERATIONS.length);
-  // Its own key, so that the limit of a key does not answer for all of them.
-  let { key } = await createKey(owner, { name: 'generated', role: 'operator', createdBy: 'a test', days: 1 });
-  let sent = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(OPERATIONS.length - 1),
-      anyText,
-      fc.dictionary(fc.constantFrom('limit', 'cursor', 'state', 'deadReason', 'other'), anyText, { maxKeys: 2 }),
-      anyBody,
-      fc.boolean(),
-      async (index, param, query, body, isJson) => {
-        sent += 1;
-        const operation = OPERATIONS[index];
-        if (!operation) return;
-        if (sent % 500 === 0)
-          ({ key } = await createKey(owner, { name: 'generated', role: 'operator', createdBy: 'a test', days: 1 }));
-        const path = operation.path.replaceAll(/\{\w+\}/g, encodeURIComponent(param || 'x'));
-        const text = isJson ? JSON.stringify(body) : `x${JSON.stringify(body)}`;
-        const response = await fetch(`${api.url}${path}?${new URLSearchParams(query).toString()}`, {
-          method: operation.method.toUpperCase(),
-          headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
-          ...(operation.method === 'post' && { body: text }),
-        });
-        const answer = (await response.json()) as { code?: string };
-        if (response.status === 200) {
-          operation.answer.parse(answer);
-          return;
-        }
-        // A parameter may make the path another one: "." and ".." are gone before we see them.
-        const allowed = [...(problemsOf(operation).get(response.status) ?? []), 'not_found', 'method_not_allowed'];
-        expect(response.status).toBeLessThan(500);
-        expect(allowed).toContain(answer.code);
-      },
-    ),
-    { numRuns: 1_000 },
-  );
-});
-
-test('there is a Postman collection of the same operations', async () => {
-  const collection = (await (await fetch(`${api.url}/postman.json`)).json()) as { item: object[] };
-  expect(collection.item).toHaveLength(OPERATIONS.length);
 });

@@ -5,7 +5,7 @@ import { decide, type Action } from '../payments/decide.ts';
 import { Problem } from '../problem.ts';
 import { cursorOf, openCursor } from './cursor.ts';
 import { instant, iso, isoOrNull, nextCursor, orderCode, PAGE_DEFAULT, paging, words } from './fields.ts';
-import { operation } from './operation.ts';
+import { operation } from '../contract/operation.ts';
 
 const RAW_SHOWN_CHARS = 16 * 1024;
 const INBOX_ID = /^(payment|event):\d{1,15}$/;

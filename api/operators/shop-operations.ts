@@ -6,7 +6,7 @@ import { findShopEndpoint, resendShopEvent, SHOP_EVENT_STATES } from '../../sql/
 import { Problem } from '../problem.ts';
 import { cursorOf, openCursor } from './cursor.ts';
 import { instant, iso, isoOrNull, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from './fields.ts';
-import { operation } from './operation.ts';
+import { operation } from '../contract/operation.ts';
 
 const eventLine = z.strictObject({
   id: z.uuid().describe('The webhook-id of every try.'),

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pay } from '../payments/test-webhook.ts';
 import type { Pool } from '../../sql/pool.ts';
-import { hearOrders } from '../../sql/hear-orders.ts';
+import { hear } from '../../sql/hear.ts';
 import { placeTestOrder, runAttempt, startTestApi, type TestApi } from '../test-setup.ts';
-import { makeOrderNews } from './events.ts';
+import { makeNews } from '../news.ts';
 
 let api: TestApi;
 let owner: Pool;
@@ -120,7 +120,7 @@ describe('the events of an order', () => {
     expect(await sixth.json()).toMatchObject({ status: 503, code: 'too_many_listeners' });
     expect(sixth.headers.get('retry-after')).toBe('10');
     for (const one of five) await one.leave();
-    const news = makeOrderNews(() => hearOrders(api.database.urlFor('lading_api')), {
+    const news = makeNews(() => hear(api.database.urlFor('lading_api'), ['lading_orders']), {
       onLost: () => undefined,
       listenersMax: 2,
     });

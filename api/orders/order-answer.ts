@@ -18,7 +18,7 @@ export const payloadOf = (desk: OrderDesk, order: OrderView): string =>
  * The answer to `POST /v1/orders`. It is a function of the stored order alone, so a repeat gives the same bytes; only
  * `status` is live, and the course's title and the bank account are those of today.
  */
-export function orderAnswer(desk: OrderDesk, order: OrderView): Record<string, unknown> {
+export function orderAnswer(desk: OrderDesk, order: OrderView) {
   const token = mintStatusToken(desk.tokenKey, order.id);
   const statusUrl = `${desk.publicUrl}/v1/orders/${token}`;
   const { bin, accountNumber, accountName } = desk.bank;
@@ -38,7 +38,7 @@ export function orderAnswer(desk: OrderDesk, order: OrderView): Record<string, u
 }
 
 /** The answer to `GET /v1/orders/:token`. Who ordered is not in it: the link may be shown around. */
-export const statusAnswer = (order: OrderView): Record<string, unknown> => ({
+export const statusAnswer = (order: OrderView) => ({
   code: order.code,
   status: order.status,
   course: { id: order.course_id, title: order.course_title },

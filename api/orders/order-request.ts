@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { fieldErrors, Problem } from '../problem.ts';
+import { Problem } from '../problem.ts';
+import { courseId } from '../operators/fields.ts';
 import { normaliseEmail } from './email.ts';
 
 const EMAIL_INPUT_MAX_CHARS = 320;
 
-const schema = z.strictObject({
-  courseId: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is not a course id'),
+/** Parsed, the address is normalised. */
+export const orderBody = z.strictObject({
+  courseId,
   email: z
     .string()
     .max(EMAIL_INPUT_MAX_CHARS)
@@ -17,9 +19,18 @@ const schema = z.strictObject({
     }),
 });
 
+export const orderHeaders = z.strictObject({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x21-\x7e]{16,128}$/)
+    .describe('The same key with the same wish is answered with the same order, however often it is sent.'),
+});
+
 export type OrderRequest = {
   courseId: string;
   email: string;
+  /** The shop whose key placed it; null: a customer by himself. */
+  shop: string | null;
   /** Whoever it is, without saying so: all spellings of the address that one mailbox may have. */
   emailDigest: string;
   /** SHA-256 of what was asked for, after normalising: the same wish spelled otherwise is the same request. */
@@ -28,17 +39,18 @@ export type OrderRequest = {
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Throws `request_invalid` with the fields that are wrong. */
-export function parseOrderRequest(body: unknown): OrderRequest {
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) throw new Problem('request_invalid', undefined, { errors: fieldErrors(parsed.error.issues) });
-  const { courseId, email } = parsed.data;
+export function orderRequest(
+  { courseId: course, email }: z.output<typeof orderBody>,
+  shop: string | null,
+): OrderRequest {
   const emailDigest = sha256(email.toLowerCase()).toString('base64url');
-  return { courseId, email, emailDigest, digest: sha256(JSON.stringify([courseId, email])) };
+  const wish = shop === null ? [course, email] : [course, email, shop];
+  return { courseId: course, email, shop, emailDigest, digest: sha256(JSON.stringify(wish)) };
 }
 
 /** The digest of an Idempotency-Key header. Throws `idempotency_key_invalid`. */
 export function idempotencyKeyDigest(header: string | undefined): Buffer {
-  if (header === undefined || !/^[\x21-\x7e]{16,128}$/.test(header)) throw new Problem('idempotency_key_invalid');
-  return sha256(header);
+  const parsed = orderHeaders.safeParse({ 'Idempotency-Key': header });
+  if (!parsed.success) throw new Problem('idempotency_key_invalid');
+  return sha256(parsed.data['Idempotency-Key']);
 }

@@ -5,7 +5,7 @@ import { keepNotUnderstood } from '../../sql/payments.ts';
 import type { Pool } from '../../sql/pool.ts';
 import { claimReading, completeReading, ordersAwaitPayment } from '../../sql/reconciliation.ts';
 import type { Metrics } from '../metrics.ts';
-import type { OrderNews } from '../orders/events.ts';
+import type { News } from '../news.ts';
 import { recordPayment } from './record-payment.ts';
 import { fetchPage, parseListRow, type SepayApi } from './sepay-list.ts';
 
@@ -70,7 +70,7 @@ export async function reconcileOnce(deps: ReconcileDeps, stop: AbortSignal): Pro
 }
 
 /** Reads once in each period while orders await payment; a timer that stands still asks nobody anything. */
-export function startReconciling(deps: ReconcileDeps, news: OrderNews): { stop: () => Promise<void> } {
+export function startReconciling(deps: ReconcileDeps, news: News): { stop: () => Promise<void> } {
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();

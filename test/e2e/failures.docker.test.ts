@@ -1,8 +1,4 @@
 /** Courses that cannot be delivered end with a cause an operator can read, and nothing is left on the engine. */
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startEngineProxy } from './engine-proxy.ts';
 import { attemptsOf, containersOf, DOCKER_HOST, eventually, runningAttempt, startE2e, type E2e } from './world.ts';
@@ -24,14 +20,8 @@ async function buyAndWait(course: string, wanted: string, limitMs = 120_000) {
   return { order, seen, attempts };
 }
 
-function cli(...args: string[]): string {
-  const url = join(e2e.system.runDir, 'secrets', 'auditor_database_url');
-  writeFileSync(url, e2e.system.databaseUrl('lading_auditor'), { mode: 0o600 });
-  const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-  return execFileSync(process.execPath, [main, ...args], {
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'], DATABASE_URL_FILE: url },
-  });
+async function cli(...args: string[]): Promise<string> {
+  return e2e.lading('auditor', ...args);
 }
 
 test('a provider that always answers 503 ends in the dead letter after 3 attempts, each with its logs and cause', async () => {
@@ -45,9 +35,9 @@ test('a provider that always answers 503 ends in the dead letter after 3 attempt
   expect(new Set(attempts.map((attempt) => attempt.container_id)).size).toBe(3);
   for (const attempt of attempts) {
     expect(attempt.detail).toContain('provider_unavailable');
-    expect(cli('logs', order.code, '--attempt', String(attempt.n))).toContain('503');
+    expect(await cli('logs', order.code, '--attempt', String(attempt.n))).toContain('503');
   }
-  expect(cli('dead-letters')).toContain(order.code);
+  expect(await cli('dead-letters')).toContain(order.code);
   await eventually('its containers are gone', 20_000, async () =>
     (await containersOf(e2e.pool, order.code)).length === 0 ? true : undefined,
   );

@@ -1,13 +1,20 @@
 /** A whole Lading for one test file, with the sandbox's special courses in its catalogue. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeCustomer, type Customer } from '../../sandbox/customer.ts';
 import { startSystem, type System, type SystemOptions } from '../../sandbox/system.ts';
+import { createKey, type KeyRole } from '../../sql/api-keys.ts';
 import { putCourse } from '../../sql/courses.ts';
 import { makePool, type Pool } from '../../sql/pool.ts';
 
 export const DOCKER_HOST = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
+
+const CLI = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 export type E2e = {
   system: System;
@@ -16,6 +23,8 @@ export type E2e = {
   pool: Pool;
   installation: string;
   putCourse: (id: string, profile?: string) => Promise<void>;
+  /** The command line over the API with a key of this role, as text. Rejects when it does not end with 0. */
+  lading: (role: KeyRole, ...args: string[]) => Promise<string>;
   stop: () => Promise<void>;
 };
 
@@ -61,6 +70,15 @@ export async function startE2e(options: Partial<SystemOptions> = {}): Promise<E2
         },
         { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'test' },
       ),
+    lading: async (role, ...args) => {
+      const keyFile = join(system.runDir, 'secrets', `key of ${role}`);
+      if (!existsSync(keyFile)) {
+        const { key } = await createKey(pool, { name: `a test's ${role}`, role, createdBy: 'a test', days: 1 });
+        writeFileSync(keyFile, key, { mode: 0o600 });
+      }
+      const env = { PATH: process.env['PATH'], LADING_URL: system.apiUrl, LADING_KEY_FILE: keyFile };
+      return (await promisify(execFile)(process.execPath, [CLI, ...args], { env })).stdout;
+    },
     stop: async () => {
       await pool.end();
       await system.stop();

@@ -1,0 +1,222 @@
+import { z } from 'zod';
+import { progressSchema } from '../../job-image/contract/messages.ts';
+import { cancelOrder, ORDER_STATUSES, pageOfOrders, viewOrder, type OrderView } from '../../sql/orders.ts';
+import { operation, type ApiDeps } from '../contract/operation.ts';
+import { cursorOf, openCursor } from '../operators/cursor.ts';
+import { courseId, instant, iso, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from '../operators/fields.ts';
+import { Problem } from '../problem.ts';
+import { normaliseEmail } from './email.ts';
+import { orderEvents } from './events.ts';
+import { orderAnswer, payloadOf, statusAnswer } from './order-answer.ts';
+import { idempotencyKeyDigest, orderBody, orderHeaders, orderRequest } from './order-request.ts';
+import { placeOrder } from './place-order.ts';
+import { openStatusToken } from './status-token.ts';
+import { qrPng, qrSvg } from './vietqr.ts';
+
+const status = z.enum(ORDER_STATUSES);
+const params = z.strictObject({
+  token: z.string().describe('From the answer to the order; whoever has it sees the order.'),
+});
+const TOKEN_PROBLEMS = ['order_unknown'] as const;
+
+async function orderBehind({ pool, desk }: ApiDeps, token: string): Promise<OrderView> {
+  const id = openStatusToken(desk.tokenKey, token);
+  const order = id === undefined ? undefined : await viewOrder(pool, id);
+  if (order === undefined) throw new Problem('order_unknown');
+  return order;
+}
+
+const orderPlaced = z.strictObject({
+  code: z.string().describe('What the customer writes into the transfer.'),
+  status,
+  amountVnd: z.int(),
+  courseId: z.string(),
+  courseTitle: z.string(),
+  bank: z.strictObject({ bin: z.string(), accountNumber: z.string(), accountName: z.string() }),
+  transferContent: z.string(),
+  qr: z.strictObject({ payload: z.string().describe('VietQR, EMVCo.'), svgUrl: z.string(), pngUrl: z.string() }),
+  expiresAt: instant,
+  statusUrl: z.string(),
+  token: z.string(),
+});
+
+export const place = operation({
+  method: 'post',
+  path: '/v1/orders',
+  summary: 'Order a course: answers what to pay, and where to watch the order',
+  roles: ['shop'],
+  keyIsOptional: true,
+  headers: orderHeaders,
+  body: orderBody,
+  statuses: [201, 200],
+  answer: orderPlaced,
+  problems: ['idempotency_key_invalid', 'idempotency_key_reused', 'course_unknown', 'course_not_orderable'],
+  act: async ({ ctx, caller, body, ...deps }) => {
+    const key = idempotencyKeyDigest(ctx.get('Idempotency-Key') || undefined);
+    const request = orderRequest(body, (caller as typeof caller | undefined)?.name ?? null);
+    await deps.limits.email(request.emailDigest);
+    const placed = await placeOrder(deps.pool, key, request, deps.orderTtlMinutes);
+    if (!('order' in placed)) throw new Problem(placed.result);
+    if (placed.result === 'created') {
+      deps.metrics.ordersCreated.inc();
+      ctx.state.log.info({ order: placed.order.code, course: placed.order.course_id }, 'order created');
+    }
+    ctx.status = placed.result === 'created' ? 201 : 200;
+    return orderAnswer(deps.desk, placed.order);
+  },
+});
+
+const orderSeen = z.strictObject({
+  code: z.string(),
+  status,
+  course: z.strictObject({ id: z.string(), title: z.string() }),
+  amountVnd: z.int(),
+  paidVnd: z.int(),
+  createdAt: instant,
+  expiresAt: instant,
+  attempts: z.int(),
+  progress: progressSchema.nullable(),
+  folderUrl: z.string().optional().describe('Where the course is, once it is delivered.'),
+  failure: z.strictObject({ reason: z.string() }).optional(),
+});
+
+export const show = operation({
+  method: 'get',
+  path: '/v1/orders/{token}',
+  summary: 'One order as its customer sees it',
+  roles: [],
+  params,
+  answer: orderSeen,
+  problems: TOKEN_PROBLEMS,
+  act: async ({ params: { token }, ...deps }) => statusAnswer(await orderBehind(deps, token)),
+});
+
+export const cancel = operation({
+  method: 'post',
+  path: '/v1/orders/{token}/cancel',
+  summary: 'Cancel an order for which nothing was paid; a repeat answers the same',
+  roles: [],
+  params,
+  answer: orderSeen,
+  problems: [...TOKEN_PROBLEMS, 'order_not_cancellable'],
+  act: async ({ ctx, params: { token }, ...deps }) => {
+    const order = await orderBehind(deps, token);
+    if ((await cancelOrder(deps.pool, order.id)) !== 'cancelled') throw new Problem('order_not_cancellable');
+    ctx.state.log.info({ order: order.code }, 'order cancelled');
+    return statusAnswer(await orderBehind(deps, token));
+  },
+});
+
+export const watch = operation({
+  method: 'get',
+  path: '/v1/orders/{token}/events',
+  summary: 'The order as it is, and again whenever it moved',
+  roles: [],
+  params,
+  answer: z
+    .any()
+    .describe('Server-sent events named `status`; the data of each is what `GET /v1/orders/{token}` answers.'),
+  media: ['text/event-stream'],
+  problems: [...TOKEN_PROBLEMS, 'too_many_listeners'],
+  act: async ({ ctx, params: { token }, ...deps }) => {
+    const order = await orderBehind(deps, token);
+    const stream = await orderEvents(deps.news, order.id, async () => {
+      const now = await viewOrder(deps.pool, order.id);
+      return now && { expiresAt: now.expires_at, status: now.status, answer: statusAnswer(now) };
+    });
+    ctx.type = 'text/event-stream';
+    // A proxy that collects answers would hold the news back.
+    ctx.set('X-Accel-Buffering', 'no');
+    return stream;
+  },
+});
+
+export const qrAsSvg = operation({
+  method: 'get',
+  path: '/v1/orders/{token}/qr.svg',
+  summary: 'The VietQR code of the transfer as a drawing',
+  roles: [],
+  params,
+  answer: z.any(),
+  media: ['image/svg+xml'],
+  problems: TOKEN_PROBLEMS,
+  act: async ({ ctx, params: { token }, ...deps }) => {
+    const picture = await qrSvg(payloadOf(deps.desk, await orderBehind(deps, token)));
+    ctx.type = 'image/svg+xml';
+    return picture;
+  },
+});
+
+export const qrAsPng = operation({
+  method: 'get',
+  path: '/v1/orders/{token}/qr.png',
+  summary: 'The VietQR code of the transfer as a picture',
+  roles: [],
+  params,
+  answer: z.any(),
+  media: ['image/png'],
+  problems: TOKEN_PROBLEMS,
+  act: async ({ ctx, params: { token }, ...deps }) => {
+    const picture = await qrPng(payloadOf(deps.desk, await orderBehind(deps, token)));
+    ctx.type = 'image/png';
+    return picture;
+  },
+});
+
+export const list = operation({
+  method: 'get',
+  path: '/v1/orders',
+  summary: 'Orders, the newest first; a shop sees those that were placed with its keys',
+  roles: ['operator', 'auditor', 'shop'],
+  query: z.strictObject({
+    ...paging,
+    status: status.optional(),
+    code: orderCode.optional(),
+    courseId: courseId.optional(),
+    email: z.string().max(320).optional().describe('The exact address; case does not matter.'),
+  }),
+  answer: z.strictObject({
+    orders: z.array(
+      z.strictObject({
+        code: z.string(),
+        status,
+        courseId: z.string(),
+        email: z.string(),
+        shop: z.string().nullable(),
+        amountVnd: z.int(),
+        paidVnd: z.int(),
+        jobId: z.uuid().nullable(),
+        failure: z.string().nullable(),
+        createdAt: instant,
+        expiresAt: instant,
+      }),
+    ),
+    nextCursor,
+  }),
+  problems: ['cursor_invalid'],
+  act: async ({ pool, caller, query: { limit = PAGE_DEFAULT, cursor, email: given, ...filter } }) => {
+    const after = openCursor(cursor, UUID);
+    const email = given === undefined ? undefined : normaliseEmail(given);
+    // What is no address is nobody's.
+    if (given !== undefined && email === undefined) return { orders: [], nextCursor: null };
+    const shop = caller.role === 'shop' ? caller.name : undefined;
+    const page = await pageOfOrders(pool, { ...filter, email, shop }, after, limit);
+    const last = page.length === limit ? page.at(-1) : undefined;
+    return {
+      orders: page.map((order) => ({
+        code: order.code,
+        status: order.status,
+        courseId: order.course_id,
+        email: order.email,
+        shop: order.shop,
+        amountVnd: order.amount_vnd,
+        paidVnd: order.paid_vnd,
+        jobId: order.job_id,
+        failure: order.dead_reason,
+        createdAt: iso(order.created_at),
+        expiresAt: iso(order.expires_at),
+      })),
+      nextCursor: last ? cursorOf(last.created_at, last.id) : null,
+    };
+  },
+});
