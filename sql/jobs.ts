@@ -3,7 +3,7 @@
  * answers whether it did; losing a race is an answer, not an error. The picture is in docs/lifecycle.md.
  */
 import type { ProviderName } from './courses.ts';
-import { maybeOne, type Database } from './pool.ts';
+import { atOnce, maybeOne, type Database } from './pool.ts';
 
 export const JOB_STATES = ['paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -40,13 +40,15 @@ export async function insertJob(
   order: { id: string; courseId: string },
   priority = 0,
 ): Promise<JobRow | undefined> {
-  await db.query(
-    `SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = $1::uuid`,
-    [order.id],
-  );
-  return maybeOne<JobRow>(
-    db,
-    `INSERT INTO jobs (order_id, course_id, customer, fair_tag)
+  const takeTurns = () =>
+    db.query(
+      `SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = $1::uuid`,
+      [order.id],
+    );
+  const insert = () =>
+    maybeOne<JobRow>(
+      db,
+      `INSERT INTO jobs (order_id, course_id, customer, fair_tag)
      SELECT o.id, $2::text, lower(o.email),
             greatest((SELECT fair_tag FROM dispatch_clock),
                      (SELECT max(j.fair_tag) + 1 FROM jobs j
@@ -54,8 +56,10 @@ export async function insertJob(
               + $3::int * ${PLACES_PER_PRIORITY}
      FROM orders o WHERE o.id = $1::uuid
      ON CONFLICT (order_id) DO NOTHING RETURNING ${COLUMNS}`,
-    [order.id, order.courseId, priority],
-  );
+      [order.id, order.courseId, priority],
+    );
+  const [, job] = await atOnce<[unknown, JobRow | undefined]>(db, takeTurns, insert);
+  return job;
 }
 
 export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =>
