@@ -1,5 +1,5 @@
 import { Router } from '@koa/router';
-import Koa, { type Middleware } from 'koa';
+import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { MasterKeys } from '../keys/master-keys.ts';
 import type { Pool } from '../sql/pool.ts';
@@ -21,6 +21,7 @@ import { makePlaces } from './places.ts';
 import { addProgressRoutes } from './progress/route.ts';
 import { makeLimit } from './rate-limit.ts';
 import { requestLog } from './request-log.ts';
+import { securityHeaders } from './security-headers.ts';
 import { addTokenRoutes } from './token/route.ts';
 
 export type AppDeps = {
@@ -47,18 +48,6 @@ const MINUTE_SECONDS = 60;
 const KEY_REQUESTS_PER_MINUTE = 600;
 const HOUR_SECONDS = 3_600;
 const FOLLOWS_OF_KEY_MAX = 5;
-
-const SECURITY_HEADERS = {
-  'Cache-Control': 'no-store',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-};
-const securityHeaders: Middleware<State> = (ctx, next) => {
-  ctx.set(SECURITY_HEADERS);
-  return next();
-};
 
 /** The whole HTTP surface, from plain dependencies. */
 export function makeApp(deps: AppDeps): Koa<State> {
@@ -88,7 +77,11 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.
   app.on('error', (error: unknown) => log.warn({ err: error }, 'answer was not delivered'));
-  app.use(requestLog(log, metrics)).use(securityHeaders).use(answerProblems).use(attemptGate(pool));
+  app
+    .use(requestLog(log, metrics))
+    .use(securityHeaders(desk.publicUrl.startsWith('https:')))
+    .use(answerProblems)
+    .use(attemptGate(pool));
   app.use(router.routes()).use(router.allowedMethods());
   return app;
 }

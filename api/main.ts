@@ -15,6 +15,7 @@ import { FOLLOWERS_OF_LOG_MAX, makeNews } from './news.ts';
 import { parseSepaySecrets, sepayAuthOf } from './payments/sepay-secrets.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
+import { watchCertificate } from './watch-certificate.ts';
 
 const POOL_MAX_CONNECTIONS = 10;
 const POOL_END_LIMIT_MS = 500;
@@ -67,13 +68,16 @@ async function run(config: Config): Promise<void> {
   const ownAccountNumber = config.desk.bank.accountNumber;
   const reconciling =
     sepayApi && startReconciling({ pool, log, metrics, sepayApi, ownAccountNumber, periodSeconds }, news);
-  const server = await listen(app.callback(), config.listen);
+  const certificate = config.tls && watchCertificate(config.tls, log);
+  const server = await listen(app.callback(), { ...config.listen, certificate: certificate?.value() });
+  certificate?.onRenewed(server.renew);
   const operations = await listen(makeOperations({ pool, log, registry }).callback(), config.listenForOperations);
   log.info({ url: server.url, operationsUrl: operations.url }, 'listening');
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping');
     secrets.stop();
+    certificate?.stop();
     await reconciling?.stop();
     await Promise.all([news.stop(), logNews.stop()]);
     await Promise.all([server.stop(), operations.stop()]);
@@ -83,7 +87,10 @@ async function run(config: Config): Promise<void> {
     clearTimeout(giveUp);
     process.exit(0);
   };
-  process.on('SIGHUP', secrets.look);
+  process.on('SIGHUP', () => {
+    secrets.look();
+    certificate?.look();
+  });
   process.once('SIGTERM', (signal) => void stop(signal)).once('SIGINT', (signal) => void stop(signal));
 }
 

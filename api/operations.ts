@@ -7,6 +7,7 @@ import { answersWithin } from '../sql/ready.ts';
 import { answerProblems } from './answer-problems.ts';
 import type { State } from './context.ts';
 import { Problem } from './problem.ts';
+import { securityHeaders } from './security-headers.ts';
 
 const READY_LIMIT_MS = 2_000;
 
@@ -31,6 +32,6 @@ export function makeOperations({ pool, log, registry }: { pool: Pool; log: Logge
     ctx.state = { requestId: '', log };
     return next();
   });
-  app.use(answerProblems).use(router.routes()).use(router.allowedMethods());
+  app.use(securityHeaders(false)).use(answerProblems).use(router.routes()).use(router.allowedMethods());
   return app;
 }

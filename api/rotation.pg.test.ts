@@ -108,8 +108,8 @@ async function becomes(status: () => Promise<number>, wanted: number): Promise<v
     await sleep(50);
   }
 }
-const rotated = (fresh: string, old: string, until: Date): string =>
-  formatSecretLines([{ value: fresh }, { value: old, until }]);
+const rotated = (fresh: string, old: string, end: Date): string =>
+  formatSecretLines([{ value: fresh }, { value: old, until: end }]);
 
 test("SePay's webhooks: old and new are taken during the overlap, the old one is refused after it, nothing restarts", async () => {
   expect([await webhook(OLD), await webhook(NEW)]).toEqual([200, 401]);

@@ -1,22 +1,45 @@
-import { connect } from 'node:net';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ensureTls, type TlsFiles } from '../sandbox/tls.ts';
 import { listen, type Server } from './server.ts';
 
 const LIMITS = { headersLimitMs: 300, requestLimitMs: 600, checkedEveryMs: 50 };
-let server: Server;
+let dirs: string[];
+let tls: TlsFiles;
+let renewed: TlsFiles;
+const servers: Partial<Record<'http' | 'https', Server>> = {};
 beforeAll(async () => {
-  server = await listen(
-    (request, response) => void request.resume().on('end', () => response.end('whole')),
-    { host: '127.0.0.1', port: 0 },
-    LIMITS,
-  );
+  dirs = [mkdtempSync(join(tmpdir(), 'lading-tls-')), mkdtempSync(join(tmpdir(), 'lading-tls-'))];
+  [tls, renewed] = (await Promise.all(dirs.map((dir) => ensureTls(dir)))) as [TlsFiles, TlsFiles];
+  const at = { host: '127.0.0.1', port: 0 };
+  const start = (certificate?: TlsFiles): Promise<Server> =>
+    listen(
+      (request, response) => void request.resume().on('end', () => response.end('whole')),
+      { ...at, certificate },
+      LIMITS,
+    );
+  servers.http = await start();
+  servers.https = await start(tls);
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await Promise.all(Object.values(servers).map((server) => server.stop()));
+  for (const dir of dirs) rmSync(dir, { recursive: true });
+});
+
+type Scheme = 'http' | 'https';
+const portOf = (scheme: Scheme): number => Number(new URL(servers[scheme]?.url ?? '').port);
+const open = (scheme: Scheme, ca = tls.ca): Socket | TLSSocket =>
+  scheme === 'http'
+    ? connect(portOf('http'), '127.0.0.1')
+    : connectTls({ port: portOf('https'), host: '127.0.0.1', servername: 'localhost', ca });
 
 /** Sends `first`, then one more byte every 20 ms, until the server ends it. */
-async function trickle(first: string): Promise<{ answer: string; ms: number }> {
-  const { port, hostname } = new URL(server.url);
-  const socket = connect(Number(port), hostname);
+async function trickle(socket: Socket, first: string): Promise<{ answer: string; ms: number }> {
   let answer = '';
   socket.setEncoding('utf8').on('data', (text: string) => {
     answer += text;
@@ -32,12 +55,74 @@ async function trickle(first: string): Promise<{ answer: string; ms: number }> {
   return { answer, ms: performance.now() - startedAt };
 }
 
-test.each([
-  ['headers', 'POST / HTTP/1.1\r\nHost: api\r\nX-Long: ', LIMITS.headersLimitMs],
-  ['a body', 'POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 100000\r\n\r\n', LIMITS.requestLimitMs],
-])('whoever sends %s byte by byte is cut off at the limit', async (_, first, limitMs) => {
-  const { answer, ms } = await trickle(first);
-  expect(answer).toMatch(/^HTTP\/1.1 408 /);
-  expect(ms).toBeGreaterThan(limitMs - 20);
-  expect(ms).toBeLessThan(limitMs + 2_000);
+describe.each(['http', 'https'] as const)('over %s', (scheme) => {
+  test.each([
+    ['headers', 'POST / HTTP/1.1\r\nHost: api\r\nX-Long: ', LIMITS.headersLimitMs],
+    ['a body', 'POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 100000\r\n\r\n', LIMITS.requestLimitMs],
+  ])('whoever sends %s byte by byte is cut off at the limit', async (_, first, limitMs) => {
+    const { answer, ms } = await trickle(open(scheme), first);
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    expect(answer).toContain('X-Content-Type-Options: nosniff\r\n');
+    expect(ms).toBeGreaterThan(limitMs - 20);
+    expect(ms).toBeLessThan(limitMs + 2_000);
+  });
+
+  test.each([
+    ['no HTTP', 'nonsense\r\n\r\n', 400],
+    ['too many bytes of headers', `GET / HTTP/1.1\r\nHost: api\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('%s is refused, with the headers of every answer', async (_, request, status) => {
+    const { answer } = await trickle(open(scheme), request);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toContain("Content-Security-Policy: default-src 'none'");
+  });
 });
+
+test('whoever opens a connection and shakes no hand is cut off at the limit', async () => {
+  const socket = connect(portOf('https'), '127.0.0.1');
+  const startedAt = performance.now();
+  await new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve));
+  expect(performance.now() - startedAt).toBeGreaterThan(LIMITS.headersLimitMs - 20);
+  expect(performance.now() - startedAt).toBeLessThan(LIMITS.headersLimitMs + 2_000);
+});
+
+test('a client of old TLS is turned away', async () => {
+  const socket = connectTls({
+    port: portOf('https'),
+    host: '127.0.0.1',
+    ca: tls.ca,
+    maxVersion: 'TLSv1.1',
+    minVersion: 'TLSv1',
+  });
+  await expect(once(socket, 'secureConnect')).rejects.toThrow();
+  socket.destroy();
+});
+
+test('a renewed certificate is for new connections, and those that stand go on', async () => {
+  const ask = async (socket: TLSSocket): Promise<string> => {
+    socket.write('GET / HTTP/1.1\r\nHost: api\r\n\r\n');
+    const [text] = (await once(socket, 'data')) as [Buffer];
+    return text.toString();
+  };
+  const standing = open('https') as TLSSocket;
+  await once(standing, 'secureConnect');
+  expect(await ask(standing)).toContain('whole');
+  servers.https?.renew(renewed);
+  const fresh = open('https', renewed.ca) as TLSSocket;
+  await once(fresh, 'secureConnect');
+  expect(await ask(fresh)).toContain('whole');
+  expect(await ask(standing)).toContain('whole');
+  const old = open('https');
+  await expect(once(old, 'secureConnect')).rejects.toThrow(/certificate|self-signed/);
+  for (const socket of [standing, fresh, old]) socket.destroy();
+});
+
+test('a stop waits for nobody who is still shaking hands', async () => {
+  const patient = { ...LIMITS, headersLimitMs: 60_000 };
+  const server = await listen(() => undefined, { host: '127.0.0.1', port: 0, certificate: tls }, patient);
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  const startedAt = performance.now();
+  await server.stop();
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  socket.destroy();
+}, 20_000);

@@ -53,8 +53,8 @@ program
 program
   .command('webhook')
   .description('webhooks answered durably a second, against pgbench with the same statements')
-  .option('--seconds <n>', 'how long each side is measured in a round', count, 8)
-  .option('--rounds <n>', 'rounds of both sides', count, 3)
+  .option('--seconds <n>', 'how long each side is measured in a round', count, 3)
+  .option('--rounds <n>', 'rounds of both sides', count, 9)
   .option('--json', 'the result on one line', false)
   .action((options: { seconds: number; rounds: number; json: boolean }) =>
     report('webhook', options.json, () => benchWebhook(options)),

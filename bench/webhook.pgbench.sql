@@ -27,12 +27,13 @@ INSERT INTO payments (event_id, direction, amount_vnd, account_number, content, 
   VALUES (:event_id, 'in', 499000, '0123456789', 'chuyen tien', now(), (:order_id)::uuid, NULL, NULL, 'FT26001000001',
           'sepay_webhook');
 SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = (:order_id)::uuid;
-INSERT INTO jobs (order_id, course_id, customer, fair_tag)
-  SELECT o.id, 'bench', lower(o.email),
+INSERT INTO jobs (order_id, course_id, customer, priority, fair_tag)
+  SELECT o.id, c.id, lower(o.email), coalesce(NULL::int, c.priority),
          greatest((SELECT fair_tag FROM dispatch_clock),
-                  (SELECT max(j.fair_tag) + 1 FROM jobs j
+                  (SELECT max(j.fair_tag - j.priority * 100) + 1 FROM jobs j
                    WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
-  FROM orders o WHERE o.id = (:order_id)::uuid
+           + coalesce(NULL::int, c.priority) * 100
+  FROM orders o JOIN courses c ON c.id = 'bench' WHERE o.id = (:order_id)::uuid
   ON CONFLICT (order_id) DO NOTHING RETURNING id AS job_id \gset
 SELECT enqueue_task('enrol', (:job_id)::uuid);
 COMMIT;

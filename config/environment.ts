@@ -21,7 +21,8 @@ function valueOf(env: Environment, name: string): string | undefined {
   if (path === undefined || path === '') return env[name] === '' ? undefined : env[name];
   if (env[name] !== undefined && env[name] !== '') throw new ConfigError(`${name} and ${name}_FILE are both set`);
   try {
-    return readFileSync(path, 'utf8').trim();
+    // An empty file is no value: what may be left out has its file all the same where files are mounted by name.
+    return readFileSync(path, 'utf8').trim() || undefined;
   } catch (cause) {
     throw new ConfigError(`${name}_FILE: cannot read ${path}`, { cause });
   }

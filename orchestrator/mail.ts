@@ -16,6 +16,8 @@ export function makeMailer(smtpUrl: string, from: string, extraCaPem: string | u
       connectionTimeout: SMTP_LIMIT_MS,
       greetingTimeout: SMTP_LIMIT_MS,
       socketTimeout: SMTP_LIMIT_MS,
+      // Neither the password nor a customer's address goes over a line in clear.
+      requireTLS: true,
       disableFileAccess: true,
       disableUrlAccess: true,
       ...(extraCaPem === undefined ? {} : { tls: { ca: extraCaPem } }),
@@ -30,7 +32,8 @@ export function makeMailer(smtpUrl: string, from: string, extraCaPem: string | u
       const code = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
       return {
         ok: false,
-        retry: code < SMTP_PERMANENT,
+        // A server that cannot speak TLS is set up wrongly, which is nothing against this mail.
+        retry: code < SMTP_PERMANENT || (error instanceof Error && 'code' in error && error.code === 'ETLS'),
         detail: error instanceof Error ? error.message : String(error),
       };
     }

@@ -1,8 +1,8 @@
 /**
- * The named moves of a job; those of its steps are in sql/steps.ts. Each is one statement that acts only when the job still stands where the move begins, and
- * answers whether it did; losing a race is an answer, not an error. The picture is in docs/lifecycle.md.
+ * The named moves of a job; those of its steps are in sql/steps.ts. Each is one statement that acts only when the job
+ * still stands where the move begins, and answers whether it did; losing a race is an answer, not an error. The picture is in docs/lifecycle.md.
  */
-import { maybeOne, type Database } from './pool.ts';
+import { atOnce, maybeOne, type Database } from './pool.ts';
 
 export const JOB_STATES = ['paid', 'enrolling', 'enrolled', 'attempting', 'delivering', 'completed', 'dead'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -40,13 +40,15 @@ export async function insertJob(
   order: { id: string; courseId: string },
   priority?: number,
 ): Promise<JobRow | undefined> {
-  await db.query(
-    `SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = $1::uuid`,
-    [order.id],
-  );
-  return maybeOne<JobRow>(
-    db,
-    `INSERT INTO jobs (order_id, course_id, customer, priority, fair_tag)
+  const takeTurns = () =>
+    db.query(
+      `SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = $1::uuid`,
+      [order.id],
+    );
+  const insert = () =>
+    maybeOne<JobRow>(
+      db,
+      `INSERT INTO jobs (order_id, course_id, customer, priority, fair_tag)
      SELECT o.id, c.id, lower(o.email), coalesce($3::int, c.priority),
             greatest((SELECT fair_tag FROM dispatch_clock),
                      (SELECT max(j.fair_tag - j.priority * ${PLACES_PER_PRIORITY}) + 1 FROM jobs j
@@ -54,8 +56,10 @@ export async function insertJob(
               + coalesce($3::int, c.priority) * ${PLACES_PER_PRIORITY}
      FROM orders o JOIN courses c ON c.id = $2::text WHERE o.id = $1::uuid
      ON CONFLICT (order_id) DO NOTHING RETURNING ${JOB_COLUMNS}`,
-    [order.id, order.courseId, priority ?? null],
-  );
+      [order.id, order.courseId, priority ?? null],
+    );
+  const [, job] = await atOnce<[unknown, JobRow | undefined]>(db, takeTurns, insert);
+  return job;
 }
 
 export const findJob = (db: Database, id: string): Promise<JobRow | undefined> =>
