@@ -3,7 +3,8 @@ import { finalizePath, type FinalizeBody } from './contract/signed-call.ts';
 import { JobEnd } from './ending.ts';
 import { dropBody, type Response } from './http-call.ts';
 import { isApiAway, postSigned, type ApiDoor } from './post-signed.ts';
-import { AWAY_MAX_MS, parseRetryAfter, type RetryLimits, type Tried } from './retry.ts';
+import { parseRetryAfter } from './contract/retry-after.ts';
+import { AWAY_MAX_MS, type RetryLimits, type Tried } from './retry.ts';
 
 /** At most some 27 s of waiting, where the API answers; while it is away the clock counts. */
 export const FINALIZE_RETRY: RetryLimits = { tries: 7, baseMs: 500, capMs: 8_000, retryAfterMaxSeconds: 10 };

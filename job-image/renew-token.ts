@@ -5,7 +5,8 @@ import { JobEnd } from './ending.ts';
 import { FINALIZE_RETRY } from './finalize.ts';
 import { dropBody, readBody, type Response } from './http-call.ts';
 import { isApiAway, postSigned, type ApiDoor } from './post-signed.ts';
-import { AWAY_MAX_MS, parseRetryAfter, type RetryLimits, type Tried } from './retry.ts';
+import { parseRetryAfter } from './contract/retry-after.ts';
+import { AWAY_MAX_MS, type RetryLimits, type Tried } from './retry.ts';
 
 const ANSWER_MAX_BYTES = 64 * 1024;
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { FINALIZE_RETRY } from './finalize.ts';
 import { DRIVE_RETRY } from './drive/call.ts';
 import { PROVIDER_RETRY } from './providers/manifest.ts';
-import { parseRetryAfter, waitMs, withRetries, type RetryLimits } from './retry.ts';
+import { waitMs, withRetries, type RetryLimits } from './retry.ts';
 
 const LIMITS: RetryLimits = { tries: 4, baseMs: 100, capMs: 300, retryAfterMaxSeconds: 5 };
 
@@ -43,18 +43,6 @@ describe('waitMs', () => {
       total += waitMs(limits, failures, { again: '' }, 1) ?? 0;
     expect(total).toBeLessThan(atMostMs);
   });
-});
-
-test.each([
-  ['7', 7],
-  ['Thu, 01 Jan 1970 00:01:00 GMT', 60],
-  ['Thu, 01 Jan 1969 00:00:00 GMT', 0],
-  ['999999999', 86_400],
-  ['soon', undefined],
-  ['', undefined],
-  [undefined, undefined],
-])('Retry-After %j is %s s', (header, seconds) => {
-  expect(parseRetryAfter(header, 0)).toBe(seconds);
 });
 
 test('withRetries stops waiting when it is told to', async () => {

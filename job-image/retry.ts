@@ -72,13 +72,3 @@ export async function withRetries<T>(
     if (!(await pause(limits, failures, tried, signal))) throw exhausted(tried);
   }
 }
-
-const RETRY_AFTER_MAX_SECONDS = 86_400;
-
-/** Seconds of a `Retry-After` header, given as seconds or as a date; undefined for anything else. */
-export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | undefined {
-  const text = [header].flat()[0]?.trim();
-  if (text === undefined || text === '') return undefined;
-  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - nowMs) / 1_000);
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), RETRY_AFTER_MAX_SECONDS) : undefined;
-}

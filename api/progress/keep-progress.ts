@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
 import { SESSIONS_MAX, type ProgressCall } from '../../job-image/contract/signed-call.ts';
-import { lockAttempt } from '../../sql/attempts.ts';
 import { inTransaction, type Pool } from '../../sql/pool.ts';
-import { rememberSignedCall } from '../../sql/signed-calls.ts';
 import { confirmSessions, forgetSessions, keepSessions, sessionsOfJob } from '../../sql/upload-sessions.ts';
-import { Problem } from '../problem.ts';
+import { mustRun, takeSignedCall } from '../current-attempt.ts';
 import type { SignedCall } from '../read-signed-call.ts';
 
 type Sessions = { path: string; sealed: string }[];
@@ -15,15 +12,9 @@ type Sessions = { path: string; sealed: string }[];
  */
 export const keepProgress = (pool: Pool, call: SignedCall & { told: ProgressCall }): Promise<Sessions> =>
   inTransaction(pool, async (db) => {
-    const { attemptId, webhookId, told } = call;
-    const attempt = await lockAttempt(db, attemptId);
-    if (attempt === undefined) throw new Problem('attempt_call_not_authentic');
-    const bodyDigest = createHash('sha256').update(call.raw).digest();
-    const seen = await rememberSignedCall(db, { webhookId, attemptId, bodyDigest });
-    if (seen === 'foreign') throw new Problem('replay');
-    if (attempt.state === 'creating')
-      throw new Problem('attempt_not_running_yet', undefined, { headers: { 'Retry-After': '1' } });
-    if (attempt.state !== 'running' || attempt.finalized_at !== null) throw new Problem('attempt_not_current');
+    const { told } = call;
+    const { attempt, seen } = await takeSignedCall(db, call);
+    mustRun(attempt);
     const ids = { id: attempt.id, jobId: attempt.job_id };
     // A repeat that comes late would undo what was told since.
     if (seen === 'first') {

@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { JobEnd } from '../ending.ts';
 import { call, headerOf, readBody, type Response } from '../http-call.ts';
-import { parseRetryAfter, withRetries, type Again, type RetryLimits, type Tried } from '../retry.ts';
+import { parseRetryAfter } from '../contract/retry-after.ts';
+import { withRetries, type Again, type RetryLimits, type Tried } from '../retry.ts';
 import { TunnelRefusedError } from '../tunnel.ts';
 import { makeRateGate } from './rate-gate.ts';
 import { driveVerdict, isRateLimit, reasonOf, type Verdict } from './verdict.ts';

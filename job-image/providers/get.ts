@@ -2,7 +2,8 @@
 import type { Dispatcher } from 'undici';
 import { JobEnd } from '../ending.ts';
 import { call, dropBody, headerOf, readBody, type Response } from '../http-call.ts';
-import { parseRetryAfter, withRetries, type Again, type RetryLimits, type Tried } from '../retry.ts';
+import { parseRetryAfter } from '../contract/retry-after.ts';
+import { withRetries, type Again, type RetryLimits, type Tried } from '../retry.ts';
 import { TunnelRefusedError } from '../tunnel.ts';
 
 export const REDIRECTS_MAX = 5;

@@ -1,3 +1,4 @@
+import { parseRetryAfter } from '../../job-image/contract/retry-after.ts';
 import type { EnrolResult } from './enrolment.ts';
 
 const CALL_LIMIT_MS = 15_000;
@@ -40,8 +41,8 @@ export async function callProvider(
     const detail = `the provider answered ${answer.status}`;
     if (answer.ok) return { ok: true, body: body ?? '' };
     if (answer.status === HTTP_TOO_MANY || answer.status >= HTTP_SERVER_ERROR) {
-      const seconds = Number(answer.headers.get('retry-after'));
-      return { ok: false, retry: true, detail, ...(seconds > 0 ? { retryAfterSeconds: seconds } : {}) };
+      const seconds = parseRetryAfter(answer.headers.get('retry-after') ?? undefined, Date.now());
+      return { ok: false, retry: true, detail, ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }) };
     }
     return { ok: false, retry: false, reason: 'not_enrolled', detail };
   } catch (error) {

@@ -1,23 +1,16 @@
 /** What follows from a try to tell the shop. Pure. */
+import { parseRetryAfter } from '../../job-image/contract/retry-after.ts';
 import type { AfterTry, ShopTry } from '../../sql/shop.ts';
 
 /** With the delays below, about a day of an absent shop. */
 export const TRIES_MAX = 12;
 const DELAY_MAX_SECONDS = 6 * 60 * 60;
-const RETRY_AFTER_MAX_SECONDS = 24 * 60 * 60;
 const GONE = 410;
 const ERROR_MAX_CHARS = 200;
 
 export type Answered = { status: number; retryAfter: string | undefined; body: string };
 export type NotAnswered = { error: string };
 export type Verdict = { after: AfterTry; one: Omit<ShopTry, 'durationMs'>; disable: boolean };
-
-/** Seconds, or a date of HTTP; undefined for anything else, and never more than a day. */
-export function retryAfterSeconds(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = /^\d{1,9}$/.test(header.trim()) ? Number(header) : (Date.parse(header) - nowMs) / 1_000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), RETRY_AFTER_MAX_SECONDS) : undefined;
-}
 
 /** Full jitter: anywhere between nothing and twice as much as the time before. */
 export const delaySeconds = (baseSeconds: number, failures: number, random: number): number =>
@@ -39,7 +32,7 @@ export function afterTry(
   // Whoever is gone is not asked again; what waits for him waits until somebody enables him.
   const disable = answered && result.status === GONE;
   if (at.failures + 1 >= TRIES_MAX && !disable) return { after: { state: 'dead' }, one, disable };
-  const wanted = answered ? retryAfterSeconds(result.retryAfter, at.nowMs) : undefined;
+  const wanted = answered ? parseRetryAfter(result.retryAfter, at.nowMs) : undefined;
   const delay = Math.max(delaySeconds(at.retryBaseSeconds, at.failures, at.random), wanted ?? 0);
   return { after: { state: 'waiting', delaySeconds: delay }, one, disable };
 }

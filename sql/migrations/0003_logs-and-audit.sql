@@ -167,13 +167,13 @@ $$;
 CREATE TRIGGER attempt_may_change BEFORE UPDATE ON attempts FOR EACH ROW EXECUTE FUNCTION attempt_may_change();
 
 -- Access is opened to the address of the order and to no other; what was granted or mailed is not rewritten. Taking a
--- grant back, for a redrive, is the owner's.
+-- grant back, for a redrive, is the owner's, or a function of his.
 CREATE FUNCTION delivery_may_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (NEW.granted_at IS NOT NULL AND (TG_OP = 'INSERT' OR OLD.granted_at IS NULL)
       AND NOT EXISTS (SELECT FROM jobs j JOIN orders o ON o.id = j.order_id
                       WHERE j.id = NEW.job_id AND o.email = NEW.granted_to))
-     OR (TG_OP = 'UPDATE' AND is_service(session_user) AND (
+     OR (TG_OP = 'UPDATE' AND is_service(current_user) AND (
        NEW.job_id <> OLD.job_id
        OR (OLD.granted_at IS NOT NULL AND (NEW.granted_to, NEW.granted_at, NEW.permission_id)
                                           IS DISTINCT FROM (OLD.granted_to, OLD.granted_at, OLD.permission_id))

@@ -65,25 +65,6 @@ INSERT INTO job_moves_allowed VALUES
   ('paid', 'dead', 'lading_api'), ('enrolling', 'dead', 'lading_api'), ('enrolled', 'dead', 'lading_api'),
   ('dead', 'paid', 'lading_api');
 
--- As before, but asks who writes and not who is connected: a function of the owner's may take a grant back.
-CREATE OR REPLACE FUNCTION delivery_may_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF (NEW.granted_at IS NOT NULL AND (TG_OP = 'INSERT' OR OLD.granted_at IS NULL)
-      AND NOT EXISTS (SELECT FROM jobs j JOIN orders o ON o.id = j.order_id
-                      WHERE j.id = NEW.job_id AND o.email = NEW.granted_to))
-     OR (TG_OP = 'UPDATE' AND is_service(current_user) AND (
-       NEW.job_id <> OLD.job_id
-       OR (OLD.granted_at IS NOT NULL AND (NEW.granted_to, NEW.granted_at, NEW.permission_id)
-                                          IS DISTINCT FROM (OLD.granted_to, OLD.granted_at, OLD.permission_id))
-       OR (OLD.mailed_at IS NOT NULL AND (NEW.mail_to, NEW.mailed_at, NEW.mail_message_id)
-                                         IS DISTINCT FROM (OLD.mail_to, OLD.mailed_at, OLD.mail_message_id))))
-  THEN
-    RAISE EXCEPTION 'the delivery of job % cannot be changed so', NEW.job_id USING ERRCODE = 'LD001';
-  END IF;
-  RETURN NEW;
-END
-$$;
-
 -- Cancels a job at whatever point it is: one that waits dies at once, one that runs is stopped by whoever holds it and
 -- dies when its container has ended. Too late for one that is being delivered or has ended.
 CREATE FUNCTION cancel_job(job uuid, why text) RETURNS text LANGUAGE plpgsql AS $$
