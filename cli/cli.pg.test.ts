@@ -134,7 +134,7 @@ describe('jobs', () => {
 
   test('are cancelled, sent again and given another place, with a reason', async () => {
     const { code } = await paid();
-    expect(await lading(['jobs', 'priority', code, '--', '-3'])).toMatchObject({ code: 0, stdout: `${code}: -3\n` });
+    expect(await lading(['jobs', 'priority', code, '-3'])).toMatchObject({ code: 0, stdout: `${code}: -3\n` });
     expect((await lading(['jobs', 'cancel', code, '--reason', 'ordered twice'])).stdout).toBe(`${code}: dead\n`);
     expect(await lading(['jobs', 'cancel', code, '--reason', 'x'])).toMatchObject({
       code: 1,

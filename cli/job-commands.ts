@@ -85,7 +85,7 @@ export function addJobs(program: Command, { overApi }: Terminal): void {
       );
   jobs
     .command('priority')
-    .description('give a job another place in the queue: above 0 less urgent, below 0 more (after --)')
+    .description('give a job another place in the queue: above 0 less urgent, below 0 more')
     .argument(...JOB)
     .argument('<priority>', 'from -10 to 10; a step is 100 places', wholeNumber(10, -10))
     .option('--json')

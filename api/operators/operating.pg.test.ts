@@ -106,6 +106,32 @@ describe('cancel', () => {
   });
 });
 
+describe('many at once', () => {
+  test('retry one job: one does it, with one task and one change', async () => {
+    const job = await deadJob();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => call('POST', `/v1/jobs/${job.id}/retry`, why)));
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array<number>(9).fill(409)]);
+    expect(await changesOf(job.id)).toHaveLength(1);
+  });
+
+  test('cancel one job that runs: all are told it is stopping, and nothing waits for anything else for ever', async () => {
+    const { job, attempt } = await runningTestAttempt(world);
+    const cancels = Array.from({ length: 10 }, () => call('POST', `/v1/jobs/${job.id}/cancel`, why));
+    const settled = settle(
+      world.orchestrator,
+      { attemptId: attempt.id, epoch: attempt.lease_epoch },
+      { outcome: 'app_temporary', detail: 'x', exitCode: 75, oomKilled: false, endMessage: undefined },
+      { job: 'retries', spendsAttempt: true, delaySeconds: 0 },
+    );
+    const answers = await Promise.all(cancels);
+    await settled;
+    // Before the attempt was settled it is stopped, afterwards the waiting job dies; later it is too late.
+    for (const { status } of answers) expect([200, 409]).toContain(status);
+    expect((await findJob(owner, job.id))?.state).toMatch(/^(dead|enrolled)$/);
+    expect(await changesOf(job.id)).toHaveLength(answers.filter(({ status }) => status === 200).length);
+  });
+});
+
 describe('retry', () => {
   test('sends a dead job on its way again with its first task, and nothing else', async () => {
     const job = await deadJob();
