@@ -36,5 +36,35 @@ test('a file from an earlier attempt counts as done but not as speed, and a file
   progress.fileDone();
   progress.fileDone();
   progress.say();
-  expect(said.at(-1)).toEqual({ filesTotal: 3, bytesTotal: 900, filesDone: 3, bytesDone: 900, bytesPerSecond: 300 });
+  expect(said.at(-1)).toEqual({
+    filesTotal: 3,
+    bytesTotal: 900,
+    filesDone: 3,
+    bytesDone: 900,
+    bytesPerSecond: 300,
+    secondsLeft: 0,
+  });
+});
+
+test('says how long it will take at this speed, of what is still to be sent', () => {
+  const { said, progress, at } = setUp();
+  progress.say();
+  expect(said.at(-1)).not.toHaveProperty('secondsLeft');
+  progress.resumed(300);
+  at(2_000);
+  progress.bytes(200);
+  expect(said.at(-1)).toMatchObject({ bytesDone: 500, bytesPerSecond: 100, secondsLeft: 4 });
+});
+
+test('of streams, whose length nobody knows, no end is told', () => {
+  const said: Progress[] = [];
+  let now = 0;
+  const progress = makeProgress(
+    { filesTotal: 1, bytesTotal: 0 },
+    (each) => said.push(each),
+    () => now,
+  );
+  now = 1_000;
+  progress.bytes(500);
+  expect(said).toEqual([{ filesTotal: 1, bytesTotal: 0, filesDone: 0, bytesDone: 500, bytesPerSecond: 500 }]);
 });

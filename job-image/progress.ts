@@ -14,6 +14,9 @@ export type ProgressMeter = {
   say: () => void;
 };
 
+const secondsLeft = (total: number, done: number, perSecond: number): { secondsLeft?: number } =>
+  perSecond > 0 && total > 0 ? { secondsLeft: Math.ceil(Math.max(total - done, 0) / perSecond) } : {};
+
 /** Speaks at most once in PROGRESS_EVERY_MS, when something moved. `nowMs` is a clock that never goes back. */
 export function makeProgress(
   totals: { filesTotal: number; bytesTotal: number },
@@ -29,7 +32,14 @@ export function makeProgress(
     spokenMs = nowMs();
     const seconds = (spokenMs - startedMs) / 1_000;
     const bytesPerSecond = seconds > 0 ? Math.round(Math.max(carried, 0) / seconds) : 0;
-    speak({ ...totals, filesDone, bytesDone: Math.max(carried + skipped, 0), bytesPerSecond });
+    const bytesDone = Math.max(carried + skipped, 0);
+    speak({
+      ...totals,
+      filesDone,
+      bytesDone,
+      bytesPerSecond,
+      ...secondsLeft(totals.bytesTotal, bytesDone, bytesPerSecond),
+    });
   };
   const moved = (): void => {
     if (nowMs() - spokenMs >= PROGRESS_EVERY_MS) say();

@@ -32,6 +32,8 @@ export const progressSchema = z.object({
   bytesDone: z.int().min(0),
   bytesTotal: z.int().min(0),
   bytesPerSecond: z.number().min(0),
+  /** At this speed; absent while there is none, and where the whole is not known. */
+  secondsLeft: z.number().min(0).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 

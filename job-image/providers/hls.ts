@@ -39,7 +39,7 @@ export function readHlsCourse(json: unknown, courseUrl: URL): { path: string; pl
     throw new JobEnd('protected_content', 'course: protection is not declared as "none"');
   const course = courseSchema.safeParse(json);
   if (!course.success) throw new JobEnd('manifest_invalid', `course: ${z.prettifyError(course.error)}`);
-  const { streams } = course.data;
+  const streams = course.data.streams.map((stream) => ({ ...stream, path: stream.path.normalize('NFC') }));
   const clash = clashingPath(streams.map(({ path }) => path));
   if (clash !== undefined) throw new JobEnd('manifest_invalid', `course: ${JSON.stringify(clash)} stands there twice`);
   return streams.map(({ path, playlist }) => {

@@ -88,3 +88,12 @@ test('the longest course that passes can still be handed over in one call', () =
     'manifest_invalid',
   );
 });
+
+test('a name whose letters are written in pieces is one of whole letters in Drive, and clashes with its twin', () => {
+  const decomposed = { ...FILE, path: 'Mở đầu.mp4'.normalize('NFD'), url: 'files/x' };
+  expect(readManifest(manifest({ files: [decomposed] }), URL_OF_MANIFEST).map(({ path }) => path)).toEqual([
+    'Mở đầu.mp4'.normalize('NFC'),
+  ]);
+  const twins = [decomposed, { ...FILE, path: 'Mở đầu.mp4'.normalize('NFC') }];
+  expect(reasonOf(manifest({ files: twins }))).toBe('manifest_invalid');
+});

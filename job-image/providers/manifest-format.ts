@@ -66,7 +66,8 @@ export function readManifest(json: unknown, manifestUrl: string): ManifestFile[]
     throw new JobEnd('protected_content', 'manifest: protection is not declared as "none"');
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error));
-  const { files } = parsed.data;
+  // A letter and its marks may be written in several ways; the file's address stays as it was given.
+  const files = parsed.data.files.map((file) => ({ ...file, path: file.path.normalize('NFC') }));
   for (const { path } of files) {
     const problem = pathProblem(path);
     if (problem !== undefined) throw invalid(`path ${JSON.stringify(path.slice(0, 200))} ${problem}`);

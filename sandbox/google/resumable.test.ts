@@ -55,6 +55,21 @@ describe('a resumable upload', () => {
     expect([asked.status, await asked.json()]).toEqual([200, finished]);
   });
 
+  test('keeps another bit than was sent where a fault says so, and its checksum tells; what came in is counted', async () => {
+    const count = async () =>
+      ((await (await google.call('/sandbox/requests')).json()) as { receivedBytes: number }).receivedBytes;
+    const before = await count();
+    await fault({ flipByte: 3 });
+    const done = await put(await newSession(), 0, total);
+    const wrong = Buffer.from(content);
+    wrong[3] = (wrong[3] ?? 0) ^ 1;
+    expect(await done.json()).toEqual({
+      ...finished,
+      sha256Checksum: createHash('sha256').update(wrong).digest('hex'),
+    });
+    expect((await count()) - before).toBe(total);
+  });
+
   test('goes in one PUT without Content-Range', async () => {
     const done = await google.call(await newSession(), { method: 'PUT', headers: noToken, body: content });
     expect([done.status, await done.json()]).toEqual([200, finished]);

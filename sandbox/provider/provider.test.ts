@@ -153,6 +153,24 @@ describe('a file', () => {
     await expect(cut.arrayBuffer()).rejects.toThrow('terminated');
     expect((await part({})).body.equals(page)).toBe(true);
   });
+
+  test('is wrong in one bit, shorter, or another version where a fault says so', async () => {
+    const faulty = async (fault: object) => {
+      await call('/sandbox/faults', {
+        method: 'POST',
+        body: JSON.stringify({ match: { path: '/files/' }, times: 1, ...fault }),
+      });
+      return await call(url);
+    };
+    const flipped = Buffer.from(await (await faulty({ flipByte: 5_000 })).arrayBuffer());
+    expect([...flipped.keys()].filter((at) => flipped[at] !== page[at])).toEqual([5_000]);
+    const short = await faulty({ shortBy: 7 });
+    expect(Buffer.from(await short.arrayBuffer()).equals(page.subarray(0, -7))).toBe(true);
+    expect(short.headers.get('Content-Length')).toBe(String(page.length - 7));
+    const other = await faulty({ etag: '"another"' });
+    expect([other.headers.get('ETag'), (await other.arrayBuffer()).byteLength]).toEqual(['"another"', page.length]);
+    expect((await part({})).body.equals(page)).toBe(true);
+  });
 });
 
 describe('special courses', () => {
