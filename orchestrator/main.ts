@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { ConfigError } from '../config/environment.ts';
 import { readConfig } from './config.ts';
-import { startOrchestrator, sweepOnce } from './orchestrator.ts';
+import { startOrchestrator } from './orchestrator.ts';
+import { sweepOnce } from './sweep-once.ts';
 
 const EXIT_BAD_CONFIG = 78;
 const STOP_LIMIT_MS = 8_000;

@@ -120,3 +120,4 @@ export function makeMetrics() {
     },
   };
 }
+export type Metrics = ReturnType<typeof makeMetrics>;

@@ -1,20 +1,11 @@
 /** Composes the orchestrator from its parts; see ARCHITECTURE.md for how they meet. */
 import { randomBytes } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/attempts.ts';
 import { databaseNowMs } from '../sql/clock.ts';
-import { quarantineEngine, recordDiskFree, registerEngine, releaseEngine, roomOn } from '../sql/engines.ts';
-import { masterKeysOf, parseMasterKeys } from '../keys/master-keys.ts';
-import { makeSecretAges } from '../keys/secret-ages.ts';
-import { watchSecrets } from '../keys/watch-secrets.ts';
-import { makePool, type Pool } from '../sql/pool.ts';
 import type { Config } from './config.ts';
-import { makeDockerEngine } from './engine/docker.ts';
-import { EngineError, type Engine } from './engine/engine.ts';
-import { watchEngine } from './engine/watched.ts';
 import { reproducibleSecrets } from './envelope-for.ts';
 import { makeFollowing } from './following.ts';
 import { makeGiveToken } from './give-token.ts';
@@ -23,9 +14,10 @@ import { startHealthServer } from './health.ts';
 import { listenForJobs } from './listen.ts';
 import { makeMailer } from './mail.ts';
 import { makeMetrics } from './metrics.ts';
+import { openPool } from './open-pool.ts';
+import { openOwnEngine } from './own-engine.ts';
+import { watchOwnSecrets } from './own-secrets.ts';
 import { startReconcile, sweep, type Reconcile } from './reconcile.ts';
-import { selfTest } from './self-test.ts';
-import { parseServiceAccounts } from './service-accounts.ts';
 import { makePost } from './shop/post.ts';
 import { startOutbox } from './shop/outbox.ts';
 import { startStandby } from './standby.ts';
@@ -37,12 +29,6 @@ import { makeStartNext } from './tasks/start-attempt.ts';
 import { stockTokens } from './token-stock.ts';
 import { startWorker } from './worker.ts';
 
-/** Two are pinned by graphile-worker, the rest serve tasks, observers and reconcile. */
-const POOL_SPARE_CONNECTIONS = 6;
-/** With those two; opening one anew takes longer than a standby takes to run its job. */
-const POOL_MIN_CONNECTIONS = 5;
-/** What is left of the engine's memory belongs to the host's own processes. */
-const MEMORY_SHARE = 0.8;
 const STANDBY_PROFILE = 'standard';
 /** A hand-over takes less than five seconds, whatever does not answer. */
 const TASKS_STOP_LIMIT_MS = 2_000;
@@ -77,96 +63,26 @@ const answers = (call: Promise<unknown>): Promise<boolean> =>
     () => false,
   );
 
-function openPool(config: Config, holder: string, log: Logger): Pool {
-  return makePool({
-    connectionString: config.databaseUrl,
-    applicationName: `lading orchestrator ${holder}`,
-    max: config.taskConcurrency + POOL_SPARE_CONNECTIONS,
-    min: POOL_MIN_CONNECTIONS,
-    onError: (error) => log.warn({ err: error }, 'idle database connection broke'),
-  });
-}
-
-async function requireImage(engine: Engine, reference: string): Promise<string> {
-  const image = await engine.imageId(reference);
-  if (image === undefined) throw new EngineError('image_missing', `the engine has no image ${reference}`);
-  return image;
-}
-
-async function freeBytesAt(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize;
-}
-
-/** Lists (and without `dryRun` removes) the containers of this engine that nobody owns; answers their ids. */
-export async function sweepOnce(config: Config, log: Logger, dryRun: boolean): Promise<string[]> {
-  const pool = openPool(config, 'sweep', log);
-  try {
-    const engine = makeDockerEngine(config.engine.dockerHost);
-    await engine.ping();
-    return await sweep(
-      { pool, engine, engineName: config.engine.name, installation: config.installation, log },
-      { dryRun },
-    );
-  } finally {
-    await pool.end();
-  }
-}
-
 export async function startOrchestrator(config: Config, log: Logger): Promise<Orchestrator> {
   const holder = `${config.engine.name}/${randomBytes(6).toString('hex')}`;
   const metrics = makeMetrics();
   const pool = openPool(config, holder, log);
   let reconcile: Reconcile | undefined;
   const onChange = (): void => reconcile?.kick();
-  const note = (what: string, work: Promise<unknown>): void =>
-    void work.catch((error: unknown) => log.warn({ err: error }, what));
+  const onNotBegun = (error: unknown): void => log.warn({ err: error }, 'next attempt not begun');
   let starter: Starter | undefined;
   /** A job waits for a slot, or a slot or a place at the launch gate is free. What is missed here, reconcile queues. */
   const startNext = (): void => {
-    if (starter) note('next attempt not begun', starter.start());
+    starter?.start().catch(onNotBegun);
   };
 
-  const engine = watchEngine(makeDockerEngine(config.engine.dockerHost), {
-    onSilent: (reason) => {
-      metrics.quarantined.set(1);
-      log.error({ engine: config.engine.name, reason }, 'engine does not answer, quarantined');
-      note('quarantine not written', quarantineEngine(pool, config.engine.name, reason));
-    },
-    onAnswering: () => {
-      metrics.quarantined.set(0);
-      log.info({ engine: config.engine.name }, 'engine answers again');
-      note('quarantine not lifted', releaseEngine(pool, config.engine.name).then(onChange));
-    },
-  });
-  await engine.ping();
-  const image = await requireImage(engine, config.jobImage);
-  await selfTest(engine, {
-    installation: config.installation,
-    engine: config.engine.name,
-    profiles: config.profiles,
-    image,
-    egressDir: config.egressDir,
-  });
-  await registerEngine(pool, config.engine.name, {
-    slots: config.engine.slots,
-    launchesMax: config.engine.launchesMax,
-    memoryBytes: config.engine.memoryBytes ?? Math.floor((await engine.host()).memoryBytes * MEMORY_SHARE),
-    diskFloorBytes: config.engine.diskFloorBytes,
-    profiles: Object.fromEntries([...config.profiles].map(([name, limits]) => [name, limits.memoryBytes])),
-  });
-  metrics.slots.set(config.engine.slots);
+  const { engine, image, diskFreeBytes } = await openOwnEngine(config, { pool, log, metrics, onChange });
   let skewMs = 0;
   const measureSkew = async (): Promise<void> => {
     skewMs = (await databaseNowMs(pool)) - Date.now();
     metrics.clockSkew.set(skewMs / 1000);
   };
   await measureSkew();
-  const diskFreeBytes = (): Promise<number> => freeBytesAt(config.engine.diskPath);
-  await recordDiskFree(pool, config.engine.name, await diskFreeBytes());
-  await releaseEngine(pool, config.engine.name);
-  metrics.slotsFree.set((await roomOn(pool, config.engine.name)).free);
-
   const settling = {
     pool,
     log,
@@ -182,18 +98,11 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     onChange();
   });
   const launching = new Set<string>();
-  const secrets = watchSecrets(log);
-  const masterKeyLines = secrets.watch(config.masterKeys, parseMasterKeys);
-  const masterKeys = masterKeysOf(masterKeyLines.value);
-  const accounts = secrets.watch(config.google.accounts, parseServiceAccounts);
-  let shopSecretMadeAt: Date | undefined;
-  const ageOf = makeSecretAges(metrics.registry);
-  ageOf('master', masterKeyLines.changedAt);
-  ageOf('drive', accounts.changedAt);
-  ageOf('shop_webhook', () => shopSecretMadeAt);
+  const secrets = watchOwnSecrets(config, log, metrics);
+  const { masterKeys } = secrets;
   const google = makeGoogle({
     ...config.google,
-    accounts: accounts.value,
+    accounts: secrets.accounts,
     nowSeconds: () => (Date.now() + skewMs) / 1000,
   });
   const tokens = stockTokens(google.mintToken, config.standby);
@@ -242,7 +151,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     // Others may reach an engine that is silent to us; what we began there would only be lost.
     async () => !engine.isSilent() && (await startOne()),
     config.engine.launchesMax,
-    (error) => log.warn({ err: error }, 'next attempt not begun'),
+    onNotBegun,
   );
   const tasks = {
     enrol: makeEnrolTask({ ...shared, onEnrolled: startNext }),
@@ -285,7 +194,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     retryBaseSeconds: config.retryBaseSeconds,
     onTried: (result) => metrics.shopDeliveries.inc({ result }),
     onDisabled: (disabled) => metrics.shopDisabled.set(disabled ? 1 : 0),
-    onSecret: (madeAt) => (shopSecretMadeAt = madeAt),
+    onSecret: secrets.noteShopSecret,
   });
   const listener = listenForJobs(
     config.databaseUrl,
