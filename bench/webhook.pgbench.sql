@@ -33,6 +33,6 @@ INSERT INTO jobs (order_id, course_id, customer, fair_tag)
                   (SELECT max(j.fair_tag) + 1 FROM jobs j
                    WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
   FROM orders o WHERE o.id = (:order_id)::uuid
-  ON CONFLICT (order_id) DO NOTHING RETURNING id AS job_id \gset
-SELECT enqueue_task('enrol', (:job_id)::uuid);
+  ON CONFLICT (order_id) DO NOTHING RETURNING id, order_id, course_id, state, attempts_started, attempts_spent, losses, task_failures, profile, folder_id;
+SELECT enqueue_task('enrol', id) FROM jobs WHERE order_id = (:order_id)::uuid;
 COMMIT;
