@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { getJson } from '../sandbox/https.ts';
+import { ensureTls, type TlsFiles } from '../sandbox/tls.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -53,13 +55,13 @@ async function ended(child: ChildProcess): Promise<{ code: unknown; lines: Line[
 }
 
 /** Runs the API until it listens. Its end, with every line it said, is `end`. */
-async function listening(): Promise<{
+async function listening(changes: Record<string, string> = {}): Promise<{
   url: URL;
   operationsUrl: URL;
   stop: () => void;
   end: Promise<{ code: unknown; lines: Line[] }>;
 }> {
-  const child = start();
+  const child = start(changes);
   const end = ended(child);
   const [url, operationsUrl] = await new Promise<string[]>((resolve, reject) => {
     if (child.stdout)
@@ -87,6 +89,36 @@ describe('--check', () => {
     expect(code).toBe(78);
     expect(lines).toEqual([expect.objectContaining({ problem: expect.stringMatching(/PORT[^]*BANK_BIN/) })]);
   });
+});
+
+test('with a certificate it speaks TLS, and takes a renewed one without a restart', async () => {
+  const dirs = [mkdtempSync(join(tmpdir(), 'lading-tls-')), mkdtempSync(join(tmpdir(), 'lading-tls-'))];
+  const [first, second] = (await Promise.all(dirs.map((dir) => ensureTls(dir)))) as [TlsFiles, TlsFiles];
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const put = ({ cert, key }: TlsFiles): void => {
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key, { mode: 0o600 });
+  };
+  put(first);
+  const { url, stop, end } = await listening({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile });
+  const health = `https://localhost:${url.port}/healthz`;
+  const alive = (ca: string): Promise<unknown> => getJson(health, ca).catch(() => 'refused');
+  try {
+    expect(url.protocol).toBe('https:');
+    expect(await alive(first.ca)).toEqual({ alive: true });
+    expect(await alive(second.ca)).toBe('refused');
+    put(second);
+    const giveUpAt = Date.now() + 10_000;
+    while ((await alive(second.ca)) === 'refused' && Date.now() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await alive(second.ca)).toEqual({ alive: true });
+  } finally {
+    stop();
+    for (const dir of dirs) rmSync(dir, { recursive: true });
+  }
+  const { code, lines } = await end;
+  expect(code).toBe(0);
+  expect(lines.map(({ msg }) => msg)).toContain('certificate read anew');
 });
 
 describe('SIGTERM', () => {

@@ -34,6 +34,7 @@ INSERT INTO jobs (order_id, course_id, customer, priority, fair_tag)
                    WHERE j.customer = lower(o.email) AND j.state IN ('paid', 'enrolling', 'enrolled')))
            + coalesce(NULL::int, c.priority) * 100
   FROM orders o JOIN courses c ON c.id = 'bench' WHERE o.id = (:order_id)::uuid
-  ON CONFLICT (order_id) DO NOTHING RETURNING id AS job_id \gset
-SELECT enqueue_task('enrol', (:job_id)::uuid);
+  ON CONFLICT (order_id) DO NOTHING RETURNING id, order_id, course_id, state, attempts_started, attempts_spent, losses,
+    task_failures, step_epoch, profile, folder_id;
+SELECT enqueue_task('enrol', id) FROM jobs WHERE order_id = (:order_id)::uuid;
 COMMIT;

@@ -6,3 +6,8 @@ export type TaskName = 'enrol' | 'start-attempt' | 'grant-access' | 'send-mail';
 export async function enqueueTask(db: Database, task: TaskName, jobId: string): Promise<void> {
   await db.query('SELECT enqueue_task($1::text, $2::uuid)', [task, jobId]);
 }
+
+/** The same for the job of an order, whose id need not be known yet. */
+export async function enqueueTaskOfOrder(db: Database, task: TaskName, orderId: string): Promise<void> {
+  await db.query('SELECT enqueue_task($1::text, id) FROM jobs WHERE order_id = $2::uuid', [task, orderId]);
+}
