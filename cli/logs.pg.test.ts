@@ -152,6 +152,23 @@ describe('a log is followed', () => {
     expect(await exited).toEqual([0, null]);
   });
 
+  test('through a stream that is cut, without a line lost or repeated', async () => {
+    const { attempt } = await runningTestAttempt(world);
+    const { chunks } = madeLog(TEXTS);
+    await store(attempt, chunks.slice(0, 1));
+    const following = command.start(['logs', attempt.job_id, '--follow', '--raw']);
+    const exited = once(following, 'exit');
+    const lines = createInterface({ input: following.stdout ?? process.stdin })[Symbol.asyncIterator]();
+    const next = async () => (await lines.next()).value as string;
+    expect([await next(), await next()]).toEqual(['one', 'two \u001b[2J']);
+    await superuser.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'lading api, listening'`);
+    await store(attempt, chunks.slice(1));
+    await close(attempt);
+    expect([await next(), await next(), await next()]).toEqual(['three', 'four', 'five']);
+    expect([await exited, (await lines.next()).done]).toEqual([[0, null], true]);
+  });
+
   test('until it is settled, where there never was an end record', async () => {
     const { attempt } = await runningTestAttempt(world);
     const following = command.start(['logs', attempt.job_id, '--follow']);

@@ -163,11 +163,16 @@ function printTable(evidence: OrderEvidence): void {
 
 async function untilInterrupted(system: System): Promise<void> {
   say();
-  say(`  shop API   ${system.apiUrl}/v1/courses`);
+  say(`  API        ${system.apiUrl}/docs`);
+  say(
+    `  operator   LADING_URL=${system.apiUrl} LADING_KEY_FILE=${system.runDir}/secrets/operator_key node cli/main.ts jobs list`,
+  );
   say(`  Drive      ${system.googleUrl}/sandbox/files   (curl --cacert ${system.runDir}/tls/ca.pem)`);
   say(`  mails      ${system.mailControlUrl}/sandbox/mails`);
-  for (const name of ['orchestrator-1', 'egress', 'api'])
-    say(`  ${name.padEnd(15)} ${system.processes.get(name)?.listening['url']}/metrics`);
+  for (const name of ['orchestrator-1', 'egress', 'api']) {
+    const { operationsUrl, url } = system.processes.get(name)?.listening ?? {};
+    say(`  ${name.padEnd(15)} ${operationsUrl ?? url}/metrics`);
+  }
   say(`  database   ${system.databaseUrl('lading_auditor')}`);
   say(`  log files  ${system.runDir}/logs`);
   say('  Ctrl-C stops everything.');

@@ -16,6 +16,8 @@ export type DeadLetter = {
   dead_reason: string;
   dead_detail: string | null;
   died_at: Date;
+  /** `died_at`, in microseconds since 1970. */
+  micros: number;
   redrives: number;
   attempts: { n: number; outcome: string | null; exit_code: number | null; detail: string | null }[];
 };
@@ -35,20 +37,20 @@ const valuesOf = (filter: DeadLetterFilter): (string | null)[] => [
 export async function pageOfDeadLetters(
   db: Database,
   filter: DeadLetterFilter,
-  after: { at: Date; id: string } | undefined,
+  after: { micros: number; id: string } | undefined,
   limit: number,
 ): Promise<DeadLetter[]> {
   const { rows } = await db.query<DeadLetter>(
     `SELECT j.id, o.code AS order_code, o.email, j.course_id, j.dead_reason, j.dead_detail, j.redrives,
-            date_trunc('milliseconds', j.updated_at) AS died_at,
+            j.updated_at AS died_at, micros(j.updated_at) AS micros,
             coalesce((SELECT jsonb_agg(jsonb_build_object('n', a.n, 'outcome', a.outcome, 'exit_code', a.exit_code,
                                                           'detail', a.detail) ORDER BY a.n)
                       FROM attempts a WHERE a.job_id = j.id), '[]'::jsonb) AS attempts
      FROM jobs j JOIN orders o ON o.id = j.order_id
      WHERE ${FILTERED}
-       AND ($5::timestamptz IS NULL OR (date_trunc('milliseconds', j.updated_at), j.id) < ($5::timestamptz, $6::uuid))
-     ORDER BY date_trunc('milliseconds', j.updated_at) DESC, j.id DESC LIMIT $7::int`,
-    [...valuesOf(filter), after?.at ?? null, after?.id ?? null, limit],
+       AND ($5::bigint IS NULL OR (j.updated_at, j.id) < (moment($5::bigint), $6::uuid))
+     ORDER BY j.updated_at DESC, j.id DESC LIMIT $7::int`,
+    [...valuesOf(filter), after?.micros ?? null, after?.id ?? null, limit],
   );
   return rows;
 }

@@ -11,27 +11,29 @@ export type JobLine = {
   dead_reason: string | null;
   created_at: Date;
   updated_at: Date;
+  /** `created_at`, in microseconds since 1970. */
+  micros: number;
 };
 
 /** The newest first, from behind `after`. */
 export async function pageOfJobs(
   db: Database,
-  filter: { state: JobState | undefined; deadReason: string | undefined; courseId: string | undefined },
-  after: { created_at: Date; id: string } | undefined,
+  filter: { state?: JobState | undefined; deadReason?: string | undefined; courseId?: string | undefined },
+  after: { micros: number; id: string } | undefined,
   limit: number,
 ): Promise<JobLine[]> {
   const { rows } = await db.query<JobLine>(
     `SELECT j.id, o.code AS order_code, j.course_id, j.state, j.attempts_started, j.priority, j.dead_reason,
-            date_trunc('milliseconds', j.created_at) AS created_at, j.updated_at
+            j.created_at, j.updated_at, micros(j.created_at) AS micros
      FROM jobs j JOIN orders o ON o.id = j.order_id
      WHERE ($1::text IS NULL OR j.state = $1::text) AND ($2::text IS NULL OR j.dead_reason = $2::text)
        AND ($6::text IS NULL OR j.course_id = $6::text)
-       AND ($3::timestamptz IS NULL OR (date_trunc('milliseconds', j.created_at), j.id) < ($3::timestamptz, $4::uuid))
-     ORDER BY date_trunc('milliseconds', j.created_at) DESC, j.id DESC LIMIT $5::int`,
+       AND ($3::bigint IS NULL OR (j.created_at, j.id) < (moment($3::bigint), $4::uuid))
+     ORDER BY j.created_at DESC, j.id DESC LIMIT $5::int`,
     [
       filter.state ?? null,
       filter.deadReason ?? null,
-      after?.created_at ?? null,
+      after?.micros ?? null,
       after?.id ?? null,
       limit,
       filter.courseId ?? null,

@@ -134,6 +134,8 @@ export type OrderLine = {
   dead_reason: string | null;
   created_at: Date;
   expires_at: Date;
+  /** `created_at`, in microseconds since 1970. */
+  micros: number;
 };
 
 export type OrderFilter = {
@@ -148,26 +150,26 @@ export type OrderFilter = {
 export async function pageOfOrders(
   db: Database,
   filter: OrderFilter,
-  after: { at: Date; id: string } | undefined,
+  after: { micros: number; id: string } | undefined,
   limit: number,
 ): Promise<OrderLine[]> {
   const { rows } = await db.query<OrderLine>(
     `SELECT o.id, o.code, s.status, o.course_id, o.email, o.shop, o.amount_vnd, s.job_id, j.dead_reason, o.expires_at,
-            date_trunc('milliseconds', o.created_at) AS created_at,
+            o.created_at, micros(o.created_at) AS micros,
             coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd
      FROM orders o JOIN order_status s ON s.order_id = o.id LEFT JOIN jobs j ON j.order_id = o.id
      WHERE ($1::text IS NULL OR s.status = $1::text) AND ($2::text IS NULL OR o.code = $2::text)
        AND ($3::text IS NULL OR o.course_id = $3::text) AND ($4::text IS NULL OR lower(o.email) = lower($4::text))
        AND ($5::text IS NULL OR o.shop = $5::text)
-       AND ($6::timestamptz IS NULL OR (date_trunc('milliseconds', o.created_at), o.id) < ($6::timestamptz, $7::uuid))
-     ORDER BY date_trunc('milliseconds', o.created_at) DESC, o.id DESC LIMIT $8::int`,
+       AND ($6::bigint IS NULL OR (o.created_at, o.id) < (moment($6::bigint), $7::uuid))
+     ORDER BY o.created_at DESC, o.id DESC LIMIT $8::int`,
     [
       filter.status ?? null,
       filter.code ?? null,
       filter.courseId ?? null,
       filter.email ?? null,
       filter.shop ?? null,
-      after?.at ?? null,
+      after?.micros ?? null,
       after?.id ?? null,
       limit,
     ],

@@ -42,7 +42,7 @@ export const showChanges = operation({
         before: change.before as z.core.util.JSONType,
         after: change.after as z.core.util.JSONType,
       })),
-      nextCursor: last ? cursorOf(last.at, String(last.id)) : null,
+      nextCursor: last ? cursorOf(last.at.getTime() * 1_000, String(last.id)) : null,
     };
   },
 });

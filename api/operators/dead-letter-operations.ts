@@ -66,7 +66,7 @@ export const listDeadLetters = operation({
           detail,
         })),
       })),
-      nextCursor: last ? cursorOf(last.died_at, last.id) : null,
+      nextCursor: last ? cursorOf(last.micros, last.id) : null,
     };
   },
 });

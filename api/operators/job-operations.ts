@@ -39,10 +39,8 @@ export const listJobs = operation({
   }),
   answer: z.strictObject({ jobs: z.array(jobLine), nextCursor }),
   problems: ['cursor_invalid'],
-  act: async ({ pool, query }) => {
-    const limit = query.limit ?? PAGE_DEFAULT;
-    const after = openCursor(query.cursor, UUID);
-    const page = await pageOfJobs(pool, query as never, after && { created_at: after.at, id: after.id }, limit);
+  act: async ({ pool, query: { limit = PAGE_DEFAULT, cursor, ...filter } }) => {
+    const page = await pageOfJobs(pool, filter, openCursor(cursor, UUID), limit);
     const last = page.length === limit ? page.at(-1) : undefined;
     return {
       jobs: page.map((job) => ({
@@ -56,7 +54,7 @@ export const listJobs = operation({
         createdAt: iso(job.created_at),
         updatedAt: iso(job.updated_at),
       })),
-      nextCursor: last ? cursorOf(last.created_at, last.id) : null,
+      nextCursor: last ? cursorOf(last.micros, last.id) : null,
     };
   },
 });

@@ -34,7 +34,7 @@ export const showInbox = operation({
   act: async ({ pool, query }) => {
     const limit = query.limit ?? PAGE_DEFAULT;
     const after = openCursor(query.cursor, INBOX_ID);
-    const page = await listInbox(pool, after && { since: after.at, id: after.id }, limit);
+    const page = await listInbox(pool, after && { since: new Date(after.micros / 1_000), id: after.id }, limit);
     const last = page.length === limit ? page.at(-1) : undefined;
     return {
       items: page.map((item) => ({
@@ -49,7 +49,7 @@ export const showInbox = operation({
         wrongFields: item.wrong_fields,
         raw: item.raw?.toString('utf8').slice(0, RAW_SHOWN_CHARS) ?? null,
       })),
-      nextCursor: last ? cursorOf(last.since, last.id) : null,
+      nextCursor: last ? cursorOf(last.since.getTime() * 1_000, last.id) : null,
     };
   },
 });

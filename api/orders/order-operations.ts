@@ -216,7 +216,7 @@ export const list = operation({
         createdAt: iso(order.created_at),
         expiresAt: iso(order.expires_at),
       })),
-      nextCursor: last ? cursorOf(last.created_at, last.id) : null,
+      nextCursor: last ? cursorOf(last.micros, last.id) : null,
     };
   },
 });

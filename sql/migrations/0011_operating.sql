@@ -9,6 +9,12 @@ ALTER TABLE courses ADD COLUMN priority smallint NOT NULL DEFAULT 0 CHECK (prior
 GRANT INSERT (priority) ON jobs TO lading_api;
 CREATE INDEX jobs_ended ON jobs (updated_at, id) WHERE state IN ('completed', 'dead');
 
+-- A moment as a number, for where a page ends: as fine as it is kept, which a Date is not.
+CREATE FUNCTION micros(at timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT (extract(epoch FROM at) * 1000000)::bigint $$;
+CREATE FUNCTION moment(micros bigint) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+  SELECT 'epoch'::timestamptz + micros * interval '1 microsecond'
+$$;
+
 -- The shop whose key placed the order: the name its keys share. Null: a customer by himself.
 ALTER TABLE orders ADD COLUMN shop text CHECK (length(shop) BETWEEN 1 AND 100);
 CREATE INDEX orders_by_age ON orders (created_at, id);
