@@ -182,3 +182,9 @@ test('a fresh token that Drive refuses too ends the attempt as Drive unavailable
   expect(said.at(-1)).toMatchObject({ reason: 'drive_unavailable', detail: expect.stringContaining('401') });
   expect(tokenWishes).toBe(2);
 }, 20_000);
+
+test('content that is refused leaves no folder in Drive, though it was looked for meanwhile', async () => {
+  const { said } = await run(envelopeOf('protected'));
+  expect(said.at(-1)).toMatchObject({ reason: 'protected_content' });
+  expect(await outside.driveFiles()).toEqual([]);
+});

@@ -2,18 +2,37 @@
 import type { Envelope } from './contract/envelope.ts';
 import type { JobMessage } from './contract/messages.ts';
 import type { KeptSession } from './contract/sealed-session.ts';
-import { makeDrive } from './drive/call.ts';
-import { listExisting, NOTHING_EXISTS } from './drive/existing.ts';
-import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
+import { makeDrive, type Drive } from './drive/call.ts';
+import { listExisting, NOTHING_EXISTS, type Existing } from './drive/existing.ts';
+import { findOrderFolder, makeFolderTree, makeOrderFolder } from './drive/folder.ts';
 import { postFinalize } from './finalize.ts';
 import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
 import { makeProvider } from './providers/make-provider.ts';
 import { makeRenewToken } from './renew-token.ts';
 import type { RetryLimits } from './retry.ts';
-import { makeSessionLedger } from './session-ledger.ts';
+import { makeSessionLedger, type SessionLedger } from './session-ledger.ts';
 import { filesAtOnce, transferAll } from './transfer.ts';
 import { transferStreams } from './transfer-stream.ts';
+
+type Earlier = {
+  readonly folderId: string | undefined;
+  readonly existing: Existing;
+  readonly kept: ReadonlyMap<string, KeptSession>;
+};
+
+/** What earlier attempts of the job left: its folder, the files there, and the sessions of those half sent. */
+async function lookForEarlier(
+  drive: Drive,
+  ledger: SessionLedger,
+  order: Parameters<typeof findOrderFolder>[1],
+  signal: AbortSignal,
+): Promise<Earlier> {
+  const folderId = await findOrderFolder(drive, order, signal);
+  if (folderId === undefined) return { folderId, existing: NOTHING_EXISTS, kept: new Map() };
+  const [existing, kept] = await Promise.all([listExisting(drive, order.jobId, folderId, signal), ledger.recall()]);
+  return { folderId, existing, kept };
+}
 
 /** Resolves when the API has accepted the manifest of delivered files. Throws JobEnd, or what `signal` aborts with. */
 export async function deliver(
@@ -46,6 +65,12 @@ export async function deliver(
     const renewToken = makeRenewToken(door, { attemptId, onToken: onSecret, ...retry }, signal);
     const drive = makeDrive({ https, apiUrl, accessToken, renewToken, ...retry });
 
+    const ledger = makeSessionLedger(door, { attemptId, resumeKey, ...retry }, signal);
+    const order = { jobId, parentFolderId, folderName };
+    // While the provider lists. Nothing is made before its files are known and may be delivered.
+    const earlier = lookForEarlier(drive, ledger, order, signal);
+    earlier.catch(() => undefined);
+
     const files = await provider.list(signal);
     const streams = (await provider.streams?.(signal)) ?? [];
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -56,12 +81,9 @@ export async function deliver(
     );
     progress.say();
 
-    const folder = await ensureOrderFolder(drive, { jobId, parentFolderId, folderName }, signal);
-    const ledger = makeSessionLedger(door, { attemptId, resumeKey, ...retry }, signal);
-    const [existing, kept] = folder.isNew
-      ? [NOTHING_EXISTS, new Map<string, KeptSession>()]
-      : await Promise.all([listExisting(drive, jobId, folder.id, signal), ledger.recall()]);
-    const folderAt = makeFolderTree(drive, { jobId, rootId: folder.id, known: existing.folders }, signal);
+    const { folderId: found, existing, kept } = await earlier;
+    const folderId = found ?? (await makeOrderFolder(drive, order, signal));
+    const folderAt = makeFolderTree(drive, { jobId, rootId: folderId, known: existing.folders }, signal);
     const delivered = await transferAll(
       { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress, ledger, kept },
       signal,
@@ -70,7 +92,7 @@ export async function deliver(
     progress.say();
     ledger.close();
 
-    const body = { type: 'attempt.finalized', attemptId, folderId: folder.id, files: delivered } as const;
+    const body = { type: 'attempt.finalized', attemptId, folderId, files: delivered } as const;
     await postFinalize({ ...door, body, ...retry }, signal);
     return { files: delivered.length, bytes: delivered.reduce((sum, file) => sum + file.bytes, 0) };
   } finally {

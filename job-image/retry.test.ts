@@ -35,7 +35,7 @@ describe('waitMs', () => {
 
   test.each([
     ['provider', PROVIDER_RETRY, 10_000],
-    ['Drive', DRIVE_RETRY, 20_000],
+    ['Drive', DRIVE_RETRY, 64_000],
     ['finalize', FINALIZE_RETRY, 30_000],
   ])('%s: all waits together stay below what was promised', (_title, limits, atMostMs) => {
     let total = 0;

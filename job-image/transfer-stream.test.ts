@@ -11,7 +11,7 @@ import { UDEMY } from '../sandbox/provider/udemy.ts';
 import type { DeliveredFile } from './contract/signed-call.ts';
 import { makeDrive } from './drive/call.ts';
 import { listExisting } from './drive/existing.ts';
-import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
+import { findOrderFolder, makeFolderTree, makeOrderFolder } from './drive/folder.ts';
 import { makeProgress } from './progress.ts';
 import { makeHlsProvider } from './providers/hls.ts';
 import type { StreamFile } from './providers/provider.ts';
@@ -48,9 +48,9 @@ async function transfer(streams: readonly StreamFile[]): Promise<DeliveredFile[]
   const { https, googleUrl, token } = outside;
   const drive = makeDrive({ https, apiUrl: googleUrl, accessToken: token, retry: QUICK });
   const order = { jobId: JOB_ID, parentFolderId: DRIVE_ID, folderName: 'Khóa học' };
-  const folder = await ensureOrderFolder(drive, order, never);
-  const existing = await listExisting(drive, JOB_ID, folder.id, never);
-  const folderAt = makeFolderTree(drive, { jobId: JOB_ID, rootId: folder.id, known: existing.folders }, never);
+  const folderId = (await findOrderFolder(drive, order, never)) ?? (await makeOrderFolder(drive, order, never));
+  const existing = await listExisting(drive, JOB_ID, folderId, never);
+  const folderAt = makeFolderTree(drive, { jobId: JOB_ID, rootId: folderId, known: existing.folders }, never);
   const progress = makeProgress(
     { filesTotal: streams.length, bytesTotal: 0 },
     () => undefined,

@@ -5,7 +5,7 @@ import type { Progress } from './contract/messages.ts';
 import { deriveResumeKey } from './contract/sealed-session.ts';
 import { makeDrive, type Drive } from './drive/call.ts';
 import { listExisting } from './drive/existing.ts';
-import { ensureOrderFolder, makeFolderTree } from './drive/folder.ts';
+import { findOrderFolder, makeFolderTree, makeOrderFolder } from './drive/folder.ts';
 import { chunkBytesFor } from './drive/upload.ts';
 import { makeProgress } from './progress.ts';
 import type { Provider, SourceFile } from './providers/provider.ts';
@@ -68,9 +68,9 @@ async function transfer(
   const { parallelFiles = 3, signal = never } = more;
   const files = more.files ?? (await provider.list(signal));
   const order = { jobId: JOB_ID, parentFolderId: DRIVE_ID, folderName: "Nguyễn's course" };
-  const folder = await ensureOrderFolder(drive, order, signal);
-  const existing = await listExisting(drive, JOB_ID, folder.id, signal);
-  const folderAt = makeFolderTree(drive, { jobId: JOB_ID, rootId: folder.id, known: existing.folders }, signal);
+  const folderId = (await findOrderFolder(drive, order, signal)) ?? (await makeOrderFolder(drive, order, signal));
+  const existing = await listExisting(drive, JOB_ID, folderId, signal);
+  const folderAt = makeFolderTree(drive, { jobId: JOB_ID, rootId: folderId, known: existing.folders }, signal);
   const totals = { filesTotal: files.length, bytesTotal: files.reduce((sum, { bytes }) => sum + bytes, 0) };
   const progress = makeProgress(
     totals,

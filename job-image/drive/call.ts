@@ -7,8 +7,8 @@ import { TunnelRefusedError } from '../tunnel.ts';
 import { makeRateGate } from './rate-gate.ts';
 import { driveVerdict, isRateLimit, reasonOf, type Verdict } from './verdict.ts';
 
-/** At most some 15 s of waiting in a row; each success starts the count again. */
-export const DRIVE_RETRY: RetryLimits = { tries: 6, baseMs: 500, capMs: 8_000, retryAfterMaxSeconds: 10 };
+/** Half a minute of waiting in a row, a minute at most, as Drive asks for; each success starts the count again. */
+export const DRIVE_RETRY: RetryLimits = { tries: 8, baseMs: 500, capMs: 32_000, retryAfterMaxSeconds: 32 };
 
 /** A list page of 1,000 files with long names fits; Drive's answers are never larger. */
 const ANSWER_MAX_BYTES = 8 * 1024 * 1024;

@@ -59,19 +59,20 @@ async function makeFolder(drive: Drive, jobId: string, place: Place, signal: Abo
   );
 }
 
-export type OrderFolder = { readonly id: string; readonly isNew: boolean };
+type Order = { readonly jobId: string; readonly parentFolderId: string; readonly folderName: string };
+const placeOf = ({ parentFolderId, folderName }: Order): Place => ({
+  parentId: parentFolderId,
+  name: folderName,
+  isRoot: true,
+});
 
-/** Finds the folder of this job under `parentFolderId`, whatever it is called by now, or makes it. Throws JobEnd. */
-export async function ensureOrderFolder(
-  drive: Drive,
-  order: { jobId: string; parentFolderId: string; folderName: string },
-  signal: AbortSignal,
-): Promise<OrderFolder> {
-  const place = { parentId: order.parentFolderId, name: order.folderName, isRoot: true };
-  const found = await findFolder(drive, order.jobId, place, signal);
-  if (found !== undefined) return { id: found, isNew: false };
-  return { id: await makeFolder(drive, order.jobId, place, signal), isNew: true };
-}
+/** The id of this job's folder, whatever it is called by now; undefined while there is none. Throws JobEnd. */
+export const findOrderFolder = (drive: Drive, order: Order, signal: AbortSignal): Promise<string | undefined> =>
+  findFolder(drive, order.jobId, placeOf(order), signal);
+
+/** Makes it where there is none. Throws JobEnd. */
+export const makeOrderFolder = (drive: Drive, order: Order, signal: AbortSignal): Promise<string> =>
+  makeFolder(drive, order.jobId, placeOf(order), signal);
 
 /** Answers the id of the folder at `parts` below the order's folder, making what is missing. Throws JobEnd. */
 export type FolderAt = (parts: readonly string[]) => Promise<string>;

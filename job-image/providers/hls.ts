@@ -22,6 +22,8 @@ import { readOn } from './read-on.ts';
 const COURSE_MAX_BYTES = 8 * 1024 * 1024;
 const PLAYLIST_MAX_BYTES = 8 * 1024 * 1024;
 const INIT_MAX_BYTES = 1024 * 1024;
+/** Each may be as large as its limit. */
+const PLAYLISTS_AT_ONCE = 4;
 /** Of all streams of a course together: their segment lists are held in memory. */
 const SEGMENTS_OF_COURSE_MAX = 100_000;
 
@@ -102,19 +104,25 @@ export function makeHlsProvider(options: {
       const course = readHlsCourse(parseJson(await getDocument(get, courseUrl, limits, signal), 'course'), courseUrl);
       const streams: StreamFile[] = [];
       let segments = 0;
-      for (const { path, playlist } of course) {
-        const what = JSON.stringify(path);
-        const found = await media(playlist, what, signal);
-        segments += found.segments.length;
-        if (segments > SEGMENTS_OF_COURSE_MAX)
-          throw new JobEnd('manifest_invalid', `course: more than ${SEGMENTS_OF_COURSE_MAX} segments`);
-        streams.push({
-          path,
-          contentType: 'video/mp4',
-          version: createHash('sha256').update(JSON.stringify(found)).digest('hex'),
-          open: (stop) =>
-            remux(segmentsOf(get, found, what, retry, stop), found.init === undefined ? 'mpegts' : 'mov', what, stop),
-        });
+      for (let at = 0; at < course.length; at += PLAYLISTS_AT_ONCE) {
+        const read = await Promise.all(
+          course.slice(at, at + PLAYLISTS_AT_ONCE).map(async ({ path, playlist }) => {
+            const what = JSON.stringify(path);
+            return { path, what, found: await media(playlist, what, signal) };
+          }),
+        );
+        for (const { path, what, found } of read) {
+          segments += found.segments.length;
+          if (segments > SEGMENTS_OF_COURSE_MAX)
+            throw new JobEnd('manifest_invalid', `course: more than ${SEGMENTS_OF_COURSE_MAX} segments`);
+          streams.push({
+            path,
+            contentType: 'video/mp4',
+            version: createHash('sha256').update(JSON.stringify(found)).digest('hex'),
+            open: (stop) =>
+              remux(segmentsOf(get, found, what, retry, stop), found.init === undefined ? 'mpegts' : 'mov', what, stop),
+          });
+        }
       }
       return streams;
     },
