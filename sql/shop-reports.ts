@@ -10,6 +10,8 @@ export type ShopEventReport = {
   created_at: Date;
   next_try_at: Date;
   ended_at: Date | null;
+  /** `created_at`, in microseconds since 1970. */
+  micros: number;
 };
 export type ShopDeliveryReport = {
   n: number;
@@ -20,23 +22,23 @@ export type ShopDeliveryReport = {
   answer: string | null;
 };
 
-const COLUMNS = `e.id, o.code AS order_code, e.type, e.state, e.tries, e.created_at, e.next_try_at, e.ended_at
+const COLUMNS = `e.id, o.code AS order_code, e.type, e.state, e.tries, e.created_at, e.next_try_at, e.ended_at,
+  micros(e.created_at) AS micros
   FROM shop_events e JOIN orders o ON o.id = e.order_id`;
 
 /** The newest first, behind `after`. */
 export async function pageOfShopEvents(
   db: Database,
   only: { state?: ShopEventState | undefined; orderCode?: string | undefined },
-  after: { created_at: Date; id: string } | undefined,
+  after: { micros: number; id: string } | undefined,
   limit: number,
 ): Promise<ShopEventReport[]> {
   const { rows } = await db.query<ShopEventReport>(
     `SELECT ${COLUMNS}
      WHERE ($1::text IS NULL OR e.state = $1::text) AND ($2::text IS NULL OR o.code = $2::text)
-       AND ($3::timestamptz IS NULL
-            OR (date_trunc('milliseconds', e.created_at), e.id) < ($3::timestamptz, $4::uuid))
-     ORDER BY date_trunc('milliseconds', e.created_at) DESC, e.id DESC LIMIT $5::int`,
-    [only.state ?? null, only.orderCode ?? null, after?.created_at ?? null, after?.id ?? null, limit],
+       AND ($3::bigint IS NULL OR (e.created_at, e.id) < (moment($3::bigint), $4::uuid))
+     ORDER BY e.created_at DESC, e.id DESC LIMIT $5::int`,
+    [only.state ?? null, only.orderCode ?? null, after?.micros ?? null, after?.id ?? null, limit],
   );
   return rows;
 }

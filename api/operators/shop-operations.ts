@@ -50,8 +50,7 @@ export const listShopEvents = operation({
   problems: ['cursor_invalid'],
   act: async ({ pool, query }) => {
     const limit = query.limit ?? PAGE_DEFAULT;
-    const after = openCursor(query.cursor, UUID);
-    const page = await pageOfShopEvents(pool, query, after && { created_at: after.at, id: after.id }, limit);
+    const page = await pageOfShopEvents(pool, query, openCursor(query.cursor, UUID), limit);
     const endpoint = await findShopEndpoint(pool);
     const last = page.length === limit ? page.at(-1) : undefined;
     return {
@@ -63,7 +62,7 @@ export const listShopEvents = operation({
           }
         : null,
       events: page.map(lineOf),
-      nextCursor: last ? cursorOf(last.created_at, last.id) : null,
+      nextCursor: last ? cursorOf(last.micros, last.id) : null,
     };
   },
 });

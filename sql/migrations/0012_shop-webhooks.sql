@@ -41,6 +41,7 @@ CREATE TABLE shop_events (
 );
 CREATE INDEX shop_events_waiting ON shop_events (next_try_at) WHERE state = 'waiting';
 CREATE INDEX shop_events_of_order ON shop_events (order_id, seq);
+CREATE INDEX shop_events_by_age ON shop_events (created_at, id);
 
 -- Every try: what the shop answered, or why there was no answer.
 CREATE TABLE shop_deliveries (
