@@ -1,6 +1,7 @@
 /** An orchestrator that was frozen, one whose clock is wrong, and a rolling restart under load. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Agent, fetch as undiciFetch } from 'undici';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { attemptsOf, containersOf, type E2e, eventually, runningAttempt, settledAttempts, startE2e } from './world.ts';
 
@@ -20,6 +21,18 @@ const metricsOf = async (name: string): Promise<string> =>
   (await fetch(`${e2e.system.processes.get(name)?.listening['url']}/metrics`)).text();
 const metric = (text: string, name: string): number =>
   Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+
+function providerFaults() {
+  const dispatcher = new Agent({ connect: { ca: e2e.system.caPem } });
+  const url = `${e2e.system.providerUrl}/sandbox/faults`;
+  return {
+    add: async (fault: object): Promise<void> => {
+      const answer = await undiciFetch(url, { method: 'POST', body: JSON.stringify(fault), dispatcher });
+      if (!answer.ok) throw new Error(`no fault: ${answer.status}`);
+    },
+    left: async (): Promise<number> => ((await (await undiciFetch(url, { dispatcher })).json()) as unknown[]).length,
+  };
+}
 
 const holderOf = (lease: string): string => {
   const one = [...e2e.system.processes.values()].find((process) => process.listening['holder'] === lease);
@@ -58,6 +71,32 @@ test('a frozen orchestrator settles nothing it no longer owns', async () => {
   );
   expect(rows).toEqual([{ settled: 1 }]);
 }, 300_000);
+
+test('a task that was frozen at its provider buries no job that another has taken since', async () => {
+  await e2e.system.processes.get('orchestrator-2')?.stop();
+  const { add, left } = providerFaults();
+  await add({ match: { path: 'tiny/enrolments' }, times: 1, latencyMs: 3_000, status: 403 });
+  const order = await e2e.customer.order('tiny', 'customer@shop.example');
+  await e2e.customer.pay(order);
+  await eventually('its enrolment is asked for', 10_000, async () => ((await left()) === 0 ? true : undefined));
+  const before = metric(await metricsOf('orchestrator-1'), 'stale_writes_refused_total');
+  e2e.system.processes.get('orchestrator-1')?.signal('SIGSTOP');
+  try {
+    await e2e.system.startOrchestrator('orchestrator-2');
+    await e2e.customer.waitFor(order, ['completed'], 60_000);
+  } finally {
+    e2e.system.processes.get('orchestrator-1')?.signal('SIGCONT');
+  }
+  await eventually('the late word is refused', 20_000, async () =>
+    metric(await metricsOf('orchestrator-1'), 'stale_writes_refused_total') > before ? true : undefined,
+  );
+  expect((await settledAttempts(e2e.pool, order.code)).map((one) => one.outcome)).toEqual(['succeeded']);
+  const { rows } = await e2e.pool.query(
+    'SELECT j.state, j.task_failures FROM jobs j JOIN orders o ON o.id = j.order_id WHERE o.code = $1',
+    [order.code],
+  );
+  expect(rows).toEqual([{ state: 'completed', task_failures: 0 }]);
+}, 120_000);
 
 test.each([10, -10])(
   'an orchestrator whose clock is off by %d minutes works like any other',
