@@ -117,7 +117,7 @@ test('a renewed certificate is for new connections, and those that stand go on',
 });
 
 test('a stop waits for nobody who is still shaking hands', async () => {
-  const patient = { ...LIMITS, headersLimitMs: 60_000 };
+  const patient = { ...LIMITS, headersLimitMs: 60_000, requestLimitMs: 60_000 };
   const server = await listen(() => undefined, { host: '127.0.0.1', port: 0, certificate: tls }, patient);
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   await once(socket, 'connect');
