@@ -71,31 +71,22 @@ INSERT INTO job_moves_allowed VALUES
   ('paid', 'dead', 'lading_api'), ('enrolling', 'dead', 'lading_api'), ('enrolled', 'dead', 'lading_api'),
   ('dead', 'paid', 'lading_api');
 
--- Cancels a job at whatever point it is: one that waits dies at once, one that runs is stopped by whoever holds it and
--- dies when its container has ended. Too late for one that is being delivered or has ended.
-CREATE FUNCTION cancel_job(job uuid, why text) RETURNS text LANGUAGE plpgsql AS $$
+-- Locks a job and the attempt that is open, if there is one, until the transaction ends. The attempt first, as settling
+-- does, so that the two never wait for each other. False: there is no such job.
+CREATE FUNCTION lock_job_and_attempt(job uuid) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-  open_attempt uuid;
   now_in text;
 BEGIN
   FOR look IN 1..10 LOOP
     BEGIN
-      -- The attempt first, as settling does, so that the two never wait for each other.
-      SELECT a.id INTO open_attempt FROM attempts a WHERE a.job_id = job AND a.state <> 'settled' FOR UPDATE;
+      PERFORM FROM attempts a WHERE a.job_id = job AND a.state <> 'settled' FOR UPDATE;
+      IF FOUND THEN
+        PERFORM FROM jobs j WHERE j.id = job FOR UPDATE;
+        RETURN true;
+      END IF;
       SELECT j.state INTO now_in FROM jobs j WHERE j.id = job FOR UPDATE;
-      IF NOT FOUND THEN RETURN 'unknown'; END IF;
-      IF now_in IN ('paid', 'enrolling', 'enrolled') THEN
-        UPDATE jobs SET state = 'dead', dead_reason = 'cancelled', dead_detail = why, updated_at = now() WHERE id = job;
-        RETURN 'dead';
-      END IF;
-      IF now_in <> 'attempting' THEN RETURN 'too_late'; END IF;
-      IF open_attempt IS NOT NULL THEN
-        -- Also when it is being stopped for another reason: after that one the job would run again.
-        UPDATE attempts SET stop_reason = 'cancelled', stop_detail = coalesce(stop_detail, why)
-        WHERE id = open_attempt AND finalized_at IS NULL;
-        PERFORM pg_notify('lading_jobs', job::text);
-        RETURN 'stopping';
-      END IF;
+      IF NOT FOUND THEN RETURN false; END IF;
+      IF now_in <> 'attempting' THEN RETURN true; END IF;
       -- It began to run between the two locks. They go with this block: held on to, the next look would take them in the
       -- wrong order.
       RAISE EXCEPTION 'job % moved on', job USING ERRCODE = 'LD009';
@@ -103,7 +94,28 @@ BEGIN
       NULL;
     END;
   END LOOP;
-  RAISE EXCEPTION 'job % moves on faster than it can be cancelled', job;
+  RAISE EXCEPTION 'job % moves on faster than it can be locked', job;
+END
+$$;
+
+-- Cancels a job at whatever point it is: one that waits dies at once, one that runs is stopped by whoever holds it and
+-- dies when its container has ended. Too late for one that is being delivered or has ended.
+CREATE FUNCTION cancel_job(job uuid, why text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  now_in text;
+BEGIN
+  IF NOT lock_job_and_attempt(job) THEN RETURN 'unknown'; END IF;
+  SELECT j.state INTO now_in FROM jobs j WHERE j.id = job;
+  IF now_in IN ('paid', 'enrolling', 'enrolled') THEN
+    UPDATE jobs SET state = 'dead', dead_reason = 'cancelled', dead_detail = why, updated_at = now() WHERE id = job;
+    RETURN 'dead';
+  END IF;
+  IF now_in <> 'attempting' THEN RETURN 'too_late'; END IF;
+  -- Also when it is being stopped for another reason: after that one the job would run again.
+  UPDATE attempts SET stop_reason = 'cancelled', stop_detail = coalesce(stop_detail, why)
+  WHERE job_id = job AND state <> 'settled' AND finalized_at IS NULL;
+  PERFORM pg_notify('lading_jobs', job::text);
+  RETURN 'stopping';
 END
 $$;
 
@@ -189,8 +201,7 @@ DECLARE
   before jsonb;
   result text;
 BEGIN
-  PERFORM FROM attempts a WHERE a.job_id = job AND a.state <> 'settled' FOR UPDATE;
-  PERFORM FROM jobs j WHERE j.id = job FOR UPDATE;
+  PERFORM lock_job_and_attempt(job);
   before := facts_of_job(job);
   result := cancel_job(job, person || ': ' || because);
   PERFORM record_act(by_key, request, 'job cancel', job::text, before, facts_of_job(job) || jsonb_build_object('because', because))
@@ -282,7 +293,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION cancel_job(uuid, text), redrive_job(uuid, text), put_course(jsonb, jsonb), facts_of_job(uuid),
+REVOKE EXECUTE ON FUNCTION lock_job_and_attempt(uuid), cancel_job(uuid, text), redrive_job(uuid, text), put_course(jsonb, jsonb), facts_of_job(uuid),
   facts_of_engine(text), facts_of_queue(), facts_of_course(text), operator_named(uuid),
   record_act(uuid, uuid, text, text, jsonb, jsonb), operator_cancels(uuid, uuid, uuid, text),
   operator_redrives(uuid, uuid, uuid, text), operator_prioritises(uuid, uuid, uuid, integer),
