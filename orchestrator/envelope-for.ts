@@ -5,7 +5,7 @@ import { mintEgressToken } from '../job-image/contract/egress-token.ts';
 import type { Envelope } from '../job-image/contract/envelope.ts';
 import { deriveResumeKey } from '../job-image/contract/sealed-session.ts';
 import type { MasterKeys } from '../keys/master-keys.ts';
-import type { BegunAttempt } from '../sql/attempts.ts';
+import type { BegunAttempt } from '../sql/queue.ts';
 import type { Limits } from './profiles.ts';
 import { jobSourceOf } from './providers/sources.ts';
 

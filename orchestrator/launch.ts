@@ -3,14 +3,8 @@
  * The container's id is written before anything else is done with it, so that whoever comes after us finds it.
  */
 import { secretsOf, type Envelope } from '../job-image/contract/envelope.ts';
-import {
-  beginRunning,
-  recordContainer,
-  recordStop,
-  type BegunAttempt,
-  type Lease,
-  type RunningAttempt,
-} from '../sql/attempts.ts';
+import { beginRunning, recordContainer, recordStop, type Lease, type RunningAttempt } from '../sql/attempts.ts';
+import type { BegunAttempt } from '../sql/queue.ts';
 import type { Pool } from '../sql/pool.ts';
 import { containerSpec, type ContainerSpec } from './container-spec.ts';
 import type { Engine } from './engine/engine.ts';

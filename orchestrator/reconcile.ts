@@ -6,9 +6,11 @@
  * job, or our own timer for the next due step, starts the next pass.
  */
 import type { Logger } from 'pino';
-import { adoptExpired, ownersOf, recordStop, renewLeases, type AttemptRow } from '../sql/attempts.ts';
+import { adoptExpired, renewLeases } from '../sql/leases.ts';
+import { recordStop, type AttemptRow } from '../sql/attempts.ts';
 import { recordDiskFree, releaseEngine, roomOn } from '../sql/engines.ts';
-import { dueSteps, nextDueMs, waitingJobs, type JobState } from '../sql/jobs.ts';
+import { dueSteps, nextDueMs, type JobState } from '../sql/jobs.ts';
+import { waitingJobs } from '../sql/queue.ts';
 import type { Pool } from '../sql/pool.ts';
 import { enqueueTask, type TaskName } from '../sql/tasks.ts';
 import { buryUnfit } from '../sql/unfit.ts';
@@ -17,14 +19,14 @@ import type { Engine } from './engine/engine.ts';
 import type { Following } from './following.ts';
 import { makeMasker } from './logs/masker.ts';
 import { settleAttempt, type SettleDeps } from './settle-attempt.ts';
-import { repairOf, strays } from './repairs.ts';
+import { repairOf } from './repairs.ts';
+import { sweep } from './sweep.ts';
 
 const PASS_EVERY_MS = 1_000;
 /** From a kick to its pass: right away it would compete with the very tasks that move what moved. */
 const KICK_AFTER_MS = 500;
 const PAUSE_MIN_MS = 50;
 const SWEEP_EVERY_MS = 30_000;
-const STRAY_MIN_AGE_SECONDS = 120;
 const DUE_STEPS_MAX = 100;
 /** So long an engine that could hold it may take to make itself known. */
 const UNFIT_AFTER_SECONDS = 60;
@@ -151,38 +153,6 @@ async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>, beside: 
       deps.log.error({ err: error, attempt: attempt.id, repair }, 'repair failed, trying again');
     }
   }
-}
-
-/** The strays of this engine. Answers what was, or with `dryRun` would be, removed. */
-export async function sweep(
-  deps: Pick<ReconcileDeps, 'pool' | 'engine' | 'engineName' | 'installation' | 'log'>,
-  options: { dryRun: boolean; minAgeSeconds?: number },
-): Promise<string[]> {
-  const listed = await deps.engine.list({ [LABEL.installation]: deps.installation, [LABEL.engine]: deps.engineName });
-  const found = listed.map(({ id, createdAtSeconds, state, labels }) => ({
-    id,
-    createdAtSeconds,
-    state,
-    attempt: labels[LABEL.attempt],
-    standby: labels[LABEL.standby] !== undefined,
-  }));
-  // Asked after the listing: an attempt that is open by then owns its container.
-  const owners = await ownersOf(
-    deps.pool,
-    found.map(({ id }) => id),
-    found.flatMap(({ attempt }) => attempt ?? []),
-  );
-  // Ages by the engine's own clock, which wrote when each was made.
-  const { nowSeconds } = await deps.engine.host();
-  const unowned = strays(found, owners, nowSeconds, options.minAgeSeconds ?? STRAY_MIN_AGE_SECONDS);
-  for (const id of unowned) {
-    deps.log.warn({ container: id, dryRun: options.dryRun }, 'stray container');
-    if (!options.dryRun)
-      await deps.engine
-        .remove(id)
-        .catch((error: unknown) => deps.log.error({ err: error, container: id }, 'stray not removed, trying again'));
-  }
-  return unowned;
 }
 
 export function startReconcile(deps: ReconcileDeps): Reconcile {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeWorld, runningTestAttempt, type World } from '../test/orders.ts';
 import { findJob } from '../sql/jobs.ts';
-import { adoptExpired } from '../sql/attempts.ts';
+import { adoptExpired } from '../sql/leases.ts';
 import { makeProfiles } from './profiles.ts';
 import { settleAttempt, type SettleDeps } from './settle-attempt.ts';
 

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { makeDockerEngine } from './engine/docker.ts';
 import { openPool } from './open-pool.ts';
-import { sweep } from './reconcile.ts';
+import { sweep } from './sweep.ts';
 
 /** Lists (and without `dryRun` removes) the containers of this engine that nobody owns; answers their ids. */
 export async function sweepOnce(config: Config, log: Logger, dryRun: boolean): Promise<string[]> {

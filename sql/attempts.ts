@@ -1,5 +1,4 @@
 /** The moves of an attempt. Each write after the first carries the writer's lease epoch; a stale one is refused. */
-import type { FolderMode, ProviderName } from './courses.ts';
 import { maybeOne, type Database } from './pool.ts';
 
 export const ATTEMPT_STATES = ['creating', 'running', 'settled'] as const;
@@ -23,82 +22,18 @@ export type AttemptRow = {
   finalized_at: Date | null;
 };
 
-const COLUMNS = `id, job_id, n, state, engine, profile, limits, image, container_id, lease_holder, lease_epoch, deadline_at,
+export const ATTEMPT_COLUMNS = `id, job_id, n, state, engine, profile, limits, image, container_id, lease_holder, lease_epoch, deadline_at,
   stop_reason, finalized_at`;
 
 /** What names an attempt and who writes: the row's id and the epoch under which the writer holds it. */
 export type Lease = { attemptId: string; epoch: number };
-
-/** The attempt that was begun, with all that starting it needs to know. */
-export type BegunAttempt = AttemptRow & {
-  course_id: string;
-  course_title: string;
-  course_provider: ProviderName;
-  course_source: unknown;
-  course_folder: FolderMode;
-  order_code: string;
-};
-
-/**
- * The next job in the queue's order that is due gets a slot: engine, job and attempt are written together or not at
- * all. Undefined when nothing waits, or the engine has no slot, no memory, no disk or no place at the launch gate left,
- * is in quarantine or drained, or the queue is paused. `profiles` maps a profile's name to its limits; a job of another profile, or of one that this
- * engine could never hold, is left to others.
- */
-export const beginNextAttempt = (
-  db: Database,
-  attempt: {
-    /** The new attempt's id: whoever begins it knows it before anybody can see it. */
-    id: string;
-    engine: string;
-    holder: string;
-    leaseSeconds: number;
-    profiles: Readonly<Record<string, { memoryBytes: number; deadlineSeconds: number }>>;
-    image: string;
-  },
-): Promise<BegunAttempt | undefined> =>
-  maybeOne<BegunAttempt>(
-    db,
-    `WITH job AS (
-       SELECT j.id, j.fair_tag, p.profile, $4::jsonb -> p.profile AS limits, c.id AS course_id, c.title, c.provider,
-         c.source, c.folder, o.code
-       FROM jobs j JOIN courses c ON c.id = j.course_id JOIN orders o ON o.id = j.order_id
-       CROSS JOIN LATERAL (SELECT coalesce(j.profile, c.profile) AS profile) p
-       WHERE j.state = 'enrolled' AND j.next_task_at <= now() AND $4::jsonb ? p.profile
-         AND ($4::jsonb -> p.profile ->> 'memoryBytes')::bigint <= (SELECT memory_bytes FROM engines WHERE name = $1::text)
-       ORDER BY j.fair_tag, j.created_at LIMIT 1 FOR UPDATE OF j SKIP LOCKED
-     ), slot AS (
-       UPDATE engines e SET slots_used = slots_used + 1, launching = launching + 1,
-         memory_used = memory_used + (job.limits ->> 'memoryBytes')::bigint, updated_at = now()
-       FROM job
-       WHERE e.name = $1::text AND e.quarantined_at IS NULL AND e.slots_used < e.slots AND e.launching < e.launches_max
-         AND e.memory_used + (job.limits ->> 'memoryBytes')::bigint <= e.memory_bytes
-         AND coalesce(e.disk_free_bytes >= e.disk_floor_bytes, true)
-         AND e.drained_at IS NULL AND NOT EXISTS (SELECT FROM queue_pause WHERE paused_at IS NOT NULL)
-       RETURNING e.name
-     ), clock AS (
-       UPDATE dispatch_clock SET fair_tag = greatest(dispatch_clock.fair_tag, job.fair_tag) FROM job, slot
-     ), moved AS (
-       UPDATE jobs SET state = 'attempting', attempts_started = attempts_started + 1, updated_at = now()
-       FROM job, slot WHERE jobs.id = job.id RETURNING jobs.id, jobs.attempts_started
-     ), begun AS (
-       INSERT INTO attempts (id, job_id, n, engine, lease_holder, lease_expires_at, profile, limits, image, deadline_at)
-       SELECT $6::uuid, moved.id, moved.attempts_started, $1::text, $2::text, now() + make_interval(secs => $3::int),
-              job.profile, job.limits, $5::text, now() + make_interval(secs => (job.limits ->> 'deadlineSeconds')::int)
-       FROM moved, job RETURNING ${COLUMNS}
-     )
-     SELECT begun.*, job.course_id, job.title AS course_title, job.provider AS course_provider,
-            job.source AS course_source, job.folder AS course_folder, job.code AS order_code
-     FROM begun, job`,
-    [attempt.engine, attempt.holder, attempt.leaseSeconds, JSON.stringify(attempt.profiles), attempt.image, attempt.id],
-  );
 
 /** The container exists. Written as soon as its id is known, so that whoever comes after us can find it. */
 export const recordContainer = (db: Database, lease: Lease, containerId: string): Promise<AttemptRow | undefined> =>
   maybeOne<AttemptRow>(
     db,
     `UPDATE attempts SET container_id = $3::text
-     WHERE id = $1::uuid AND lease_epoch = $2::int AND state = 'creating' RETURNING ${COLUMNS}`,
+     WHERE id = $1::uuid AND lease_epoch = $2::int AND state = 'creating' RETURNING ${ATTEMPT_COLUMNS}`,
     [lease.attemptId, lease.epoch, containerId],
   );
 
@@ -112,11 +47,11 @@ export const beginRunning = (db: Database, lease: Lease): Promise<RunningAttempt
     `WITH running AS (
        UPDATE attempts SET state = 'running', running_at = clock_timestamp()
        WHERE id = $1::uuid AND lease_epoch = $2::int AND state = 'creating' AND container_id IS NOT NULL
-       RETURNING ${COLUMNS}, running_at
+       RETURNING ${ATTEMPT_COLUMNS}, running_at
      ), gate AS (
        UPDATE engines SET launching = launching - 1, updated_at = now() FROM running WHERE engines.name = running.engine
      )
-     SELECT ${COLUMNS}, (SELECT extract(epoch FROM running.running_at - j.created_at)::float8 FROM jobs j
+     SELECT ${ATTEMPT_COLUMNS}, (SELECT extract(epoch FROM running.running_at - j.created_at)::float8 FROM jobs j
                          WHERE j.id = running.job_id) AS seconds_from_paid
      FROM running`,
     [lease.attemptId, lease.epoch],
@@ -127,7 +62,7 @@ export const recordStop = (db: Database, lease: Lease, reason: StopReason): Prom
   maybeOne<AttemptRow>(
     db,
     `UPDATE attempts SET stop_reason = coalesce(stop_reason, $3::text)
-     WHERE id = $1::uuid AND lease_epoch = $2::int AND state <> 'settled' RETURNING ${COLUMNS}`,
+     WHERE id = $1::uuid AND lease_epoch = $2::int AND state <> 'settled' RETURNING ${ATTEMPT_COLUMNS}`,
     [lease.attemptId, lease.epoch, reason],
   );
 
@@ -140,7 +75,7 @@ export async function recordProgress(db: Database, lease: Lease, progress: unkno
 
 /** The attempt as its API calls see it, locked until the transaction ends. */
 export const lockAttempt = (db: Database, id: string): Promise<AttemptRow | undefined> =>
-  maybeOne<AttemptRow>(db, `SELECT ${COLUMNS} FROM attempts WHERE id = $1::uuid FOR UPDATE`, [id]);
+  maybeOne<AttemptRow>(db, `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE id = $1::uuid FOR UPDATE`, [id]);
 
 /** Undefined when it does not run, has a manifest already, or was cancelled: then nothing may be delivered any more. */
 export const recordFinalized = (db: Database, id: string): Promise<AttemptRow | undefined> =>
@@ -148,7 +83,7 @@ export const recordFinalized = (db: Database, id: string): Promise<AttemptRow | 
     db,
     `UPDATE attempts SET finalized_at = now()
      WHERE id = $1::uuid AND state = 'running' AND finalized_at IS NULL
-       AND stop_reason IS DISTINCT FROM 'cancelled' RETURNING ${COLUMNS}`,
+       AND stop_reason IS DISTINCT FROM 'cancelled' RETURNING ${ATTEMPT_COLUMNS}`,
     [id],
   );
 
@@ -184,7 +119,7 @@ export const settle = (
        UPDATE attempts SET state = 'settled', settled_at = clock_timestamp(), outcome = $3::text,
          detail = concat_ws('; ', open.said, $4::text), exit_code = $5::int, oom_killed = $6::boolean,
          end_message = $7::jsonb
-       FROM open WHERE attempts.id = open.open_id RETURNING ${COLUMNS}, open.was, open.said
+       FROM open WHERE attempts.id = open.open_id RETURNING ${ATTEMPT_COLUMNS}, open.was, open.said
      ), freed AS (
        UPDATE engines SET slots_used = slots_used - 1, updated_at = now(),
          launching = launching - (CASE settled.was WHEN 'creating' THEN 1 ELSE 0 END),
@@ -202,7 +137,7 @@ export const settle = (
          updated_at = now()
        FROM settled WHERE jobs.id = settled.job_id AND jobs.state = 'attempting' AND $8::text <> 'stays'
      )
-     SELECT ${COLUMNS} FROM settled`,
+     SELECT ${ATTEMPT_COLUMNS} FROM settled`,
     [
       lease.attemptId,
       lease.epoch,
@@ -219,53 +154,6 @@ export const settle = (
       (verdict.job === 'retries' && verdict.profile) || null,
     ],
   );
-
-/** `token_wanted` is the number of the Drive token that its job waits for. */
-export type HeldAttempt = AttemptRow & { overdue: boolean; token_wanted: number | null };
-
-/** Prolongs every lease of `holder` and answers what it still holds, and which deadlines have passed. */
-export async function renewLeases(db: Database, holder: string, leaseSeconds: number): Promise<HeldAttempt[]> {
-  const { rows } = await db.query<HeldAttempt>(
-    `UPDATE attempts SET lease_expires_at = now() + make_interval(secs => $2::int)
-     WHERE lease_holder = $1::text AND state <> 'settled' RETURNING ${COLUMNS}, deadline_at <= now() AS overdue,
-       (SELECT min(t.n) FROM drive_tokens t WHERE t.attempt_id = attempts.id AND t.sealed_at IS NULL) AS token_wanted`,
-    [holder, leaseSeconds],
-  );
-  return rows;
-}
-
-/**
- * Takes over attempts of this engine whose holder has gone quiet, by the database's clock. Raises their epoch. Answers
- * with each how long it had been nobody's.
- */
-export async function adoptExpired(
-  db: Database,
-  engine: string,
-  holder: string,
-  leaseSeconds: number,
-): Promise<(AttemptRow & { orphaned_seconds: number })[]> {
-  const { rows } = await db.query<AttemptRow & { orphaned_seconds: number }>(
-    `WITH expired AS (
-       SELECT id AS expired_id, extract(epoch FROM now() - lease_expires_at)::float8 AS orphaned_seconds FROM attempts
-       WHERE engine = $1::text AND state <> 'settled' AND lease_expires_at < now() FOR UPDATE SKIP LOCKED
-     )
-     UPDATE attempts SET lease_holder = $2::text, lease_epoch = lease_epoch + 1,
-       lease_expires_at = now() + make_interval(secs => $3::int)
-     FROM expired WHERE id = expired.expired_id RETURNING ${COLUMNS}, orphaned_seconds`,
-    [engine, holder, leaseSeconds],
-  );
-  return rows;
-}
-
-/** Lets go of everything `holder` has, so that another adopts it at once. For an orderly stop. */
-export async function releaseLeases(db: Database, holder: string): Promise<number> {
-  const { rowCount } = await db.query(
-    `UPDATE attempts SET lease_expires_at = now() - interval '1 millisecond'
-     WHERE lease_holder = $1::text AND state <> 'settled'`,
-    [holder],
-  );
-  return rowCount ?? 0;
-}
 
 /** Of these containers and attempts, which belong to an attempt that is open, and which to one that is settled. */
 export async function ownersOf(

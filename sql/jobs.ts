@@ -109,16 +109,6 @@ export async function dueSteps(
   return rows;
 }
 
-/** The first jobs that wait for a slot, in the order in which they will get one. */
-export async function waitingJobs(db: Database, limit: number): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
-    `SELECT id FROM jobs WHERE state = 'enrolled' AND next_task_at <= now()
-     ORDER BY fair_tag, created_at LIMIT $1::int`,
-    [limit],
-  );
-  return rows.map((row) => row.id);
-}
-
 /**
  * Cancels a job at whatever point it is, as lading_owner: one that waits dies at once, one that runs is stopped by
  * whoever holds it. An operator's key does it with `operatorCancels`.

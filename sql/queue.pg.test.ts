@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { makeTestDatabase } from '../test/database.ts';
 import { beginTestAttempt, enrolledTestJob, makeWorld, TEST_ENGINE, TEST_LIMITS, type World } from '../test/orders.ts';
-import { beginNextAttempt, beginRunning, recordContainer, settle } from './attempts.ts';
+import { beginNextAttempt } from './queue.ts';
+import { beginRunning, recordContainer, settle } from './attempts.ts';
 import { buryUnfit } from './unfit.ts';
 import { quarantineEngine, recordDiskFree, releaseEngine, type EngineCapacity } from './engines.ts';
 

@@ -1,13 +1,8 @@
 /** Rows for tests that begin in the middle of the flow, written through the product's own modules. */
 import { createHash, randomUUID } from 'node:crypto';
 import { acceptManifest, findJob, insertJob, type JobRow, type JobState } from '../sql/jobs.ts';
-import {
-  beginNextAttempt,
-  beginRunning,
-  recordContainer,
-  type AttemptRow,
-  type BegunAttempt,
-} from '../sql/attempts.ts';
+import { beginNextAttempt, type BegunAttempt } from '../sql/queue.ts';
+import { beginRunning, recordContainer, type AttemptRow } from '../sql/attempts.ts';
 import { putCourse } from '../sql/courses.ts';
 import { registerEngine, type EngineCapacity } from '../sql/engines.ts';
 import { insertOrder } from '../sql/orders.ts';

@@ -10,7 +10,8 @@ import {
   SESSIONS_MAX,
   type ProgressCall,
 } from '../../job-image/contract/signed-call.ts';
-import { beginNextAttempt, beginRunning, recordContainer, settle, type AttemptRow } from '../../sql/attempts.ts';
+import { beginNextAttempt } from '../../sql/queue.ts';
+import { beginRunning, recordContainer, settle, type AttemptRow } from '../../sql/attempts.ts';
 import { pay } from '../payments/test-webhook.ts';
 import { createAttempt, MASTER_KEY, placeTestOrder, runAttempt, startTestApi, type TestApi } from '../test-setup.ts';
 

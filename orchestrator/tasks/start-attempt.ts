@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Envelope } from '../../job-image/contract/envelope.ts';
-import { beginNextAttempt, containerOf, type BegunAttempt, type RunningAttempt } from '../../sql/attempts.ts';
+import { beginNextAttempt, type BegunAttempt } from '../../sql/queue.ts';
+import { containerOf, type RunningAttempt } from '../../sql/attempts.ts';
 import { EngineError } from '../engine/engine.ts';
 import { envelopeFor, type EnvelopeSettings } from '../envelope-for.ts';
 import { launch, type LaunchDeps } from '../launch.ts';

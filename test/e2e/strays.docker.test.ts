@@ -5,7 +5,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { LABEL } from '../../orchestrator/container-spec.ts';
 import { makeDockerEngine } from '../../orchestrator/engine/docker.ts';
-import { sweep } from '../../orchestrator/reconcile.ts';
+import { sweep } from '../../orchestrator/sweep.ts';
 import { cancelJob } from '../../sql/jobs.ts';
 import { inTransaction } from '../../sql/pool.ts';
 import { startEngineProxy, type EngineProxy } from './engine-proxy.ts';
