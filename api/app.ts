@@ -48,6 +48,8 @@ const MINUTE_SECONDS = 60;
 const KEY_REQUESTS_PER_MINUTE = 600;
 const HOUR_SECONDS = 3_600;
 const FOLLOWS_OF_KEY_MAX = 5;
+/** Many customers may stand behind one address, and none may take everybody's places. */
+const WATCHERS_OF_ADDRESS_MAX = 50;
 
 /** The whole HTTP surface, from plain dependencies. */
 export function makeApp(deps: AppDeps): Koa<State> {
@@ -57,11 +59,13 @@ export function makeApp(deps: AppDeps): Koa<State> {
     email: makeLimit(pool, { name: 'orders-email', requests: deps.ordersPerEmailPerHour, perSeconds: HOUR_SECONDS }),
     key: makeLimit(pool, { name: 'key', requests: KEY_REQUESTS_PER_MINUTE, perSeconds: MINUTE_SECONDS }),
   };
-  const router = new Router<State>();
+  // As written: what stands before some paths looks at the same letters.
+  const router = new Router<State>({ sensitive: true });
   addHealthRoutes(router);
   const { news, logNews } = deps;
   const follows = makePlaces(FOLLOWS_OF_KEY_MAX);
-  addOperations(router, { pool, metrics, desk, orderTtlMinutes, limits, news, logNews, follows }, OPERATIONS);
+  const watchers = makePlaces(WATCHERS_OF_ADDRESS_MAX);
+  addOperations(router, { pool, metrics, desk, orderTtlMinutes, limits, news, logNews, follows, watchers }, OPERATIONS);
   addDocuments(router, OPERATIONS, desk.publicUrl);
   addPaymentRoutes(router, {
     pool,

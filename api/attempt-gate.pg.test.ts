@@ -12,12 +12,12 @@ afterAll(() => api.stop());
 const FOUR_MIB = 4 * 1024 * 1024;
 
 /** Announces a body of four megabytes and waits with it. Resolves with the head of an answer, or undefined. */
-function announce(attempt: string): { socket: Socket; answer: Promise<string> } {
+function announce(attempt: string, path = '/v1/attempts'): { socket: Socket; answer: Promise<string> } {
   const { port, hostname } = new URL(api.url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => undefined);
   socket.write(
-    `POST /v1/attempts/${attempt}/finalize HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n` +
+    `POST ${path}/${attempt}/finalize HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${FOUR_MIB}\r\nwebhook-id: msg\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,x\r\n\r\n`,
   );
   const answer = once(socket, 'data').then(([bytes]) => String(bytes).split('\r\n')[0] ?? '');
@@ -28,6 +28,12 @@ function announce(attempt: string): { socket: Socket; answer: Promise<string> } 
 test.each([randomUUID(), 'x', ''])('no body is read for the attempt %j, which does not exist', async (attempt) => {
   const { socket, answer } = announce(attempt);
   expect(await answer).toMatch(/^HTTP\/1.1 40[14] /);
+  socket.destroy();
+});
+
+test('nor is one on a path in other letters, which is no path of ours', async () => {
+  const { socket, answer } = announce(randomUUID(), '/V1/ATTEMPTS');
+  expect(await answer).toMatch(/^HTTP\/1.1 404 /);
   socket.destroy();
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ensureTls, type TlsFiles } from '../sandbox/tls.ts';
-import { listen, type Server } from './server.ts';
+import { listen, UNANSWERED_MAX, type Server } from './server.ts';
 
 const LIMITS = { headersLimitMs: 300, requestLimitMs: 600, checkedEveryMs: 50 };
 let dirs: string[];
@@ -126,3 +126,13 @@ test('a stop waits for nobody who is still shaking hands', async () => {
   expect(performance.now() - startedAt).toBeLessThan(8_000);
   socket.destroy();
 }, 20_000);
+
+test('who asks on without reading the answers is cut off, and few of his requests were begun', async () => {
+  let begun = 0;
+  const server = await listen(() => (begun += 1), { host: '127.0.0.1', port: 0 });
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => undefined);
+  socket.resume().write('GET / HTTP/1.1\r\nHost: api\r\n\r\n'.repeat(1_500));
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(begun).toBe(UNANSWERED_MAX);
+  await server.stop();
+});

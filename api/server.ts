@@ -12,6 +12,10 @@ const KEEP_ALIVE_MS = 65_000;
 const HEADER_MAX_BYTES = 16 * 1024;
 const HEADERS_MAX = 64;
 const CONNECTIONS_MAX = 2_000;
+/** Requests that one connection may send before it has read the answers to those before. */
+export const UNANSWERED_MAX = 16;
+/** A connection on which nothing moves for so long is cut off; whoever listens to events hears something sooner. */
+const SILENCE_MAX_MS = 120_000;
 const REFUSALS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
@@ -44,6 +48,19 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
   );
 }
 
+/** What a client asks without reading would fill our memory with answers: beyond the limit the connection is cut off. */
+function boundUnanswered(handler: RequestListener): RequestListener {
+  const unanswered = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    const before = unanswered.get(socket) ?? 0;
+    if (socket.destroyed || before >= UNANSWERED_MAX) return void socket.destroy();
+    unanswered.set(socket, before + 1);
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    handler(request, response);
+  };
+}
+
 /** Port 0: any free one. Rejects when the address cannot be had. */
 export async function listen(
   handler: RequestListener,
@@ -62,9 +79,11 @@ export async function listen(
     minVersion: 'TLSv1.2' as const,
     handshakeTimeout: slowness.headersLimitMs,
   };
+  const bounded = boundUnanswered(handler);
   const server: HttpServer | HttpsServer = tls
-    ? createTlsServer({ ...limits, ...tls }, handler)
-    : createServer(limits, handler);
+    ? createTlsServer({ ...limits, ...tls }, bounded)
+    : createServer(limits, bounded);
+  server.setTimeout(SILENCE_MAX_MS);
   server.on('clientError', refuse);
   // With those whose handshake is not done, which the server itself does not count.
   const sockets = new Set<Socket>();

@@ -26,21 +26,25 @@ const FILES = {
   drive: 'google_service_account',
 } as const;
 
-export type Rotation = { secretsDir: string; overlapHours: number };
+export type Rotation = { secretsDir: string; overlapHours: number; replace?: boolean };
 const pathOf = (dir: string, name: keyof typeof FILES): string => join(dir, FILES[name]);
 const untilOf = (overlapHours: number): Date => new Date(Date.now() + overlapHours * HOUR_MS);
 
-function rotateLinesOf(path: string, fresh: string, overlapHours: number, settleMs: number): void {
-  const times = { now: new Date(), overlapMs: overlapHours * HOUR_MS, settleMs };
+function rotateLinesOf(
+  path: string,
+  fresh: string,
+  { overlapHours, settleMs, replace }: { overlapHours: number; settleMs: number; replace?: boolean | undefined },
+): void {
+  const times = { now: new Date(), overlapMs: overlapHours * HOUR_MS, settleMs, replace: replace ?? false };
   writeInPlace(path, formatSecretLines(rotateLines(parseSecretLines(readFileSync(path, 'utf8')), fresh, times)));
 }
 
 /** `fresh`: what SePay's dashboard shows once. It is made there first, and used by SePay once it is saved there. */
-export function rotateSepay({ secretsDir, overlapHours }: Rotation, fresh: string): string {
+export function rotateSepay({ secretsDir, overlapHours, replace }: Rotation, fresh: string): string {
   const secret = fresh.trim();
   if (!/^\S+$/.test(secret) || secret.length < SEPAY_MIN_CHARS)
     throw new Error(`the new secret needs at least ${SEPAY_MIN_CHARS} characters without white space`);
-  rotateLinesOf(pathOf(secretsDir, 'sepay'), secret, overlapHours, 0);
+  rotateLinesOf(pathOf(secretsDir, 'sepay'), secret, { overlapHours, settleMs: 0, replace });
   return `the new secret is taken within ${SEEN_WITHIN_MS / 1_000} s, the one before it until ${untilOf(overlapHours).toISOString()}\n`;
 }
 
@@ -73,7 +77,9 @@ export async function reseal(pool: Pool, secretsDir: string, batch = RESEAL_BATC
 /** Attempts that run keep the key they have; so the overlap must be longer than any attempt may run. */
 export async function rotateMaster(pool: Pool, { secretsDir, overlapHours }: Rotation): Promise<string> {
   const fresh = randomBytes(KEY_BYTES).toString('base64');
-  rotateLinesOf(pathOf(secretsDir, 'master'), fresh, overlapHours, 2 * SEEN_WITHIN_MS);
+  // Nothing is rewritten while something is sealed that could then be opened by nobody.
+  await reseal(pool, secretsDir);
+  rotateLinesOf(pathOf(secretsDir, 'master'), fresh, { overlapHours, settleMs: 2 * SEEN_WITHIN_MS });
   // Nobody is to meet a seal of a key he has not read yet.
   await sleep(SEEN_WITHIN_MS);
   const sealed = await reseal(pool, secretsDir);

@@ -36,6 +36,7 @@ export function addRotation(keys: Command, { print, onPostgres }: Terminal): voi
   type NewFile = Rotation & { new: string };
   rotation('sepay', "take a new secret of SePay's webhooks (or API key) beside the one in use")
     .option('--new <file>', 'a file with the new secret; - is standard input', '-')
+    .option('--replace', 'the newest in the file was a mistake: this one takes its place')
     .action((options: NewFile) => print(rotateSepay(options, readNew(options.new))));
   rotation('drive', 'use a new key file of the service account')
     .requiredOption('--new <file>', "Google's key file; - is standard input")

@@ -61,7 +61,7 @@ async function receive(stdin: Readable, nonce: string): Promise<Envelope> {
 
 /** How the job ended, from what it threw. Being told to stop outranks whatever broke because of it. */
 function endOf(error: unknown, isStopped: boolean, mask: (text: string) => string): End {
-  const say = (text: string): string => mask(text).slice(0, DETAIL_MAX_CHARS);
+  const say = (text: string): string => mask(text).slice(0, DETAIL_MAX_CHARS).toWellFormed();
   if (isStopped) return { lading: 'end', reason: 'terminated', detail: 'stopped by SIGTERM' };
   if (error instanceof JobEnd) {
     const { reason, message, retryAfterSeconds } = error;

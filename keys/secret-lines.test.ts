@@ -42,9 +42,16 @@ describe('a rotation', () => {
     expect(values(acceptedAt(rotated, at('2026-01-31T12:00:59.999Z')))).toEqual(['new', 'old']);
     expect(values(acceptedAt(rotated, at('2026-01-31T12:01:00Z')))).toEqual(['new']);
   });
-  test('in the middle of another keeps what is in use, and never for longer than it had', () => {
-    const again = rotateLines(rotated, 'newer', { now: at('2026-01-31T12:00:05Z'), overlapMs: 3_600_000, settleMs: 0 });
-    expect(again).toEqual([{ value: 'newer' }, { value: 'old', until: at('2026-01-31T12:01:00Z') }]);
+  const later = { overlapMs: 3_600_000, settleMs: 0 };
+  test('in the middle of another is refused: what was promised to be good would be dropped', () => {
+    const during = { now: at('2026-01-31T12:00:59Z'), ...later };
+    expect(() => rotateLines(rotated, 'newer', during)).toThrow('until 2026-01-31T12:01:00.000Z');
+    const after = rotateLines(rotated, 'newer', { now: at('2026-01-31T12:01:00Z'), ...later });
+    expect(values(after)).toEqual(['newer', 'new']);
+  });
+  test('that was a mistake is replaced, and what is good beside it stays so', () => {
+    const replaced = rotateLines(rotated, 'right', { now: at('2026-01-31T12:00:05Z'), ...later, replace: true });
+    expect(replaced).toEqual([{ value: 'right' }, { value: 'old', until: at('2026-01-31T12:01:00Z') }]);
   });
   test('does not take what is there already', () => {
     expect(() => rotateLines(rotated, 'old', { now: NOW, overlapMs: 1, settleMs: 0 })).toThrow(RangeError);

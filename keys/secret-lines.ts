@@ -46,13 +46,21 @@ export function usedAt<L extends SecretLine>(lines: readonly L[], now: Date): L 
   return accepted.find(({ from }) => from === undefined || from <= now) ?? accepted.at(-1);
 }
 
-/** `fresh` in front; what was used until now goes on for the overlap, and what was before that is dropped. */
+/**
+ * `fresh` in front; what was used until now goes on for the overlap. Throws RangeError while an overlap is under way: what
+ * was promised to be good would be dropped. With `replace` it takes the place of the newest, which was a mistake, and what
+ * is good beside it stays so.
+ */
 export function rotateLines(
   lines: readonly SecretLine[],
   fresh: string,
-  { now, overlapMs, settleMs }: { now: Date; overlapMs: number; settleMs: number },
+  { now, overlapMs, settleMs, replace }: { now: Date; overlapMs: number; settleMs: number; replace?: boolean },
 ): SecretLine[] {
   if (lines.some(({ value }) => value === fresh)) throw new RangeError('the new secret stands in the file already');
+  const accepted = acceptedAt(lines, now);
+  if (replace) return [{ value: fresh }, ...accepted.filter((line) => line !== lines[0])];
+  const promised = accepted.find((line) => line.until !== undefined)?.until;
+  if (promised) throw new RangeError(`a rotation is under way: the one before is good until ${promised.toISOString()}`);
   const until = new Date(now.getTime() + overlapMs);
   const kept = usedAt(lines, now);
   const from = settleMs > 0 ? { from: new Date(now.getTime() + settleMs) } : {};

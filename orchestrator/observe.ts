@@ -2,7 +2,8 @@
  * Follows one running container to its end: stores its log, keeps its progress, reads its exit, settles the attempt,
  * removes the container. May be cut at any point; whoever adopts the attempt goes on from what is stored.
  */
-import type { AttemptRow } from '../sql/attempts.ts';
+import type { AttemptRow, Lease } from '../sql/attempts.ts';
+import { isLogEnded } from '../sql/logs.ts';
 import type { ContainerState, Engine } from './engine/engine.ts';
 import { followLog, lastWords, type End, type FollowDeps, type Followed } from './follow-log.ts';
 import { LogTakenOverError, makeLogWriter } from './logs/log-writer.ts';
@@ -64,12 +65,16 @@ const evidenceOf = ({ exitCode, oomKilled }: ContainerState, end: End | undefine
   oomKilled,
   end,
 });
-const CONTAINER_GONE: Seen = {
-  exitCode: null,
-  oomKilled: false,
-  end: undefined,
-  failure: { outcome: 'engine_lost', detail: 'the container is gone' },
-};
+/** Of a container that nobody can ask any more: its log ends with a gap. */
+export async function settleWithoutContainer(deps: SettleDeps, lease: Lease, detail: string): Promise<void> {
+  if (!(await isLogEnded(deps.pool, lease.attemptId))) {
+    const writer = await makeLogWriter(deps.pool, lease, (text) => text, NOBODY_LISTENS);
+    writer.tailLost();
+    await writer.end();
+  }
+  const failure = { outcome: 'engine_lost', detail } as const;
+  await settleAttempt(deps, lease, { exitCode: null, oomKilled: false, end: undefined, failure });
+}
 
 /**
  * Resolves when the attempt is settled and its container is gone, or when it turned out to be somebody else's.
@@ -87,9 +92,10 @@ export async function observe(
   try {
     const followed = await followToTheEnd(deps, attempt, containerId, mask, signal, justStarted);
     signal.throwIfAborted();
-    const writer = followed?.writer ?? (await makeLogWriter(deps.pool, lease, mask, NOBODY_LISTENS));
-    await writer.end();
-    await settleAttempt(deps, lease, followed ? evidenceOf(followed.state, followed.end) : CONTAINER_GONE);
+    if (!followed) return void (await settleWithoutContainer(deps, lease, 'the container is gone'));
+    await followed.writer.end();
+    // Who is refused leaves the container to its holder, who has perhaps not read its exit yet.
+    if (!(await settleAttempt(deps, lease, evidenceOf(followed.state, followed.end)))) return;
   } catch (error) {
     if (!(error instanceof LogTakenOverError)) throw error;
     deps.onStaleWrite();

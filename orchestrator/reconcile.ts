@@ -6,7 +6,7 @@
  * job, or our own timer for the next due step, starts the next pass.
  */
 import type { Logger } from 'pino';
-import { adoptExpired, renewLeases } from '../sql/leases.ts';
+import { adoptExpired, renewLeases, takeFromGone } from '../sql/leases.ts';
 import { recordStop, type AttemptRow } from '../sql/attempts.ts';
 import { recordDiskFree, releaseEngine, roomOn } from '../sql/engines.ts';
 import { dueSteps, nextDueMs, type JobState } from '../sql/jobs.ts';
@@ -18,6 +18,7 @@ import { LABEL } from './container-spec.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Following } from './following.ts';
 import { makeMasker } from './logs/masker.ts';
+import { settleWithoutContainer } from './observe.ts';
 import { settleAttempt, type SettleDeps } from './settle-attempt.ts';
 import { repairOf } from './repairs.ts';
 import { sweep } from './sweep.ts';
@@ -28,6 +29,8 @@ const KICK_AFTER_MS = 500;
 const PAUSE_MIN_MS = 50;
 const SWEEP_EVERY_MS = 30_000;
 const DUE_STEPS_MAX = 100;
+/** Longer than an orchestrator takes to be started again. */
+const GONE_AFTER_SECONDS = 60;
 /** So long an engine that could hold it may take to make itself known. */
 const UNFIT_AFTER_SECONDS = 60;
 
@@ -127,6 +130,20 @@ async function stopContainer(deps: ReconcileDeps, attempt: AttemptRow, stopping:
     .catch(() => undefined);
 }
 
+/**
+ * The job of an engine that is gone runs again elsewhere. What may still run over there can deliver nothing: its attempt is
+ * settled, its calls are refused, and the first sweep over there removes it.
+ */
+async function settleGone(deps: ReconcileDeps): Promise<void> {
+  const { pool, engineName, holder, leaseSeconds } = deps;
+  for (const attempt of await takeFromGone(pool, engineName, holder, leaseSeconds, GONE_AFTER_SECONDS)) {
+    const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
+    const detail = `nobody has looked after engine ${attempt.engine} for ${GONE_AFTER_SECONDS} s`;
+    deps.log.error({ job: attempt.job_id, attempt: attempt.id, engine: attempt.engine }, 'its engine is gone');
+    await settleWithoutContainer(deps, lease, detail);
+  }
+}
+
 async function lookAfterOwn(deps: ReconcileDeps, stopping: Set<string>, beside: Beside): Promise<void> {
   const adopted = await adoptExpired(deps.pool, deps.engineName, deps.holder, deps.leaseSeconds);
   if (adopted.length > 0) {
@@ -175,7 +192,10 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
 
   async function pass(): Promise<void> {
     // Who cannot reach the engine can look after nothing on it: its leases end, and another that can goes on.
-    if (!deps.isEngineSilent()) await lookAfterOwn(deps, stopping, beside);
+    if (!deps.isEngineSilent()) {
+      await settleGone(deps);
+      await lookAfterOwn(deps, stopping, beside);
+    }
     await queueDueTasks(deps, beside);
     deps.onPass();
     if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {

@@ -1,5 +1,6 @@
 /** The end of an attempt: evidence in, outcome and what becomes of the job out, in one transaction. */
 import type { Logger } from 'pino';
+import { storableText } from '../job-image/contract/storable-text.ts';
 import { lockAttempt, settle, type AttemptRow, type Lease, type Verdict } from '../sql/attempts.ts';
 import { findJob, type JobRow } from '../sql/jobs.ts';
 import { OUTCOMES, type Outcome, type Policy } from '../sql/outcomes.ts';
@@ -59,7 +60,9 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     if (!attempt || !job) throw new Error(`attempt ${lease.attemptId} has no row`);
     const { result, verdict } = await judge(deps, client, attempt, job, evidence);
     const outcome = {
-      ...result,
+      outcome: result.outcome,
+      // Whatever a container or an engine said: an attempt that cannot be settled would keep its slot for ever.
+      detail: storableText(result.detail),
       exitCode: evidence.exitCode,
       oomKilled: evidence.oomKilled,
       endMessage: evidence.end,

@@ -55,7 +55,7 @@ export async function pageOfDeadLetters(
   return rows;
 }
 
-/** Those that died first. */
+/** Those that died first. What an operator cancelled may have been refunded: only who names that reason means it. */
 export async function oldestDeadLetters(
   db: Database,
   filter: DeadLetterFilter,
@@ -63,7 +63,8 @@ export async function oldestDeadLetters(
 ): Promise<Pick<DeadLetter, 'id' | 'order_code' | 'dead_reason'>[]> {
   const { rows } = await db.query<Pick<DeadLetter, 'id' | 'order_code' | 'dead_reason'>>(
     `SELECT j.id, o.code AS order_code, j.dead_reason FROM jobs j JOIN orders o ON o.id = j.order_id
-     WHERE ${FILTERED} ORDER BY j.updated_at, j.id LIMIT $5::int`,
+     WHERE ${FILTERED} AND (j.dead_reason <> 'cancelled' OR $1::text = 'cancelled')
+     ORDER BY j.updated_at, j.id LIMIT $5::int`,
     [...valuesOf(filter), limit],
   );
   return rows;

@@ -39,6 +39,31 @@ export async function adoptExpired(
   return rows;
 }
 
+/**
+ * Takes attempts of other engines that have been nobody's for `goneSeconds`: no orchestrator of theirs is there, or none
+ * that reaches its engine. Raises their epoch, so that whoever comes back is refused.
+ */
+export async function takeFromGone(
+  db: Database,
+  engine: string,
+  holder: string,
+  leaseSeconds: number,
+  goneSeconds: number,
+): Promise<AttemptRow[]> {
+  const { rows } = await db.query<AttemptRow>(
+    `WITH gone AS (
+       SELECT id AS gone_id FROM attempts
+       WHERE engine <> $1::text AND state <> 'settled' AND lease_expires_at < now() - make_interval(secs => $4::int)
+       FOR UPDATE SKIP LOCKED
+     )
+     UPDATE attempts SET lease_holder = $2::text, lease_epoch = lease_epoch + 1,
+       lease_expires_at = now() + make_interval(secs => $3::int)
+     FROM gone WHERE id = gone.gone_id RETURNING ${ATTEMPT_COLUMNS}`,
+    [engine, holder, leaseSeconds, goneSeconds],
+  );
+  return rows;
+}
+
 /** Lets go of everything `holder` has, so that another adopts it at once. For an orderly stop. */
 export async function releaseLeases(db: Database, holder: string): Promise<number> {
   const { rowCount } = await db.query(

@@ -78,6 +78,10 @@ export async function logTail(db: Database, attemptId: string): Promise<LogTail>
   return row ?? NO_LOG;
 }
 
+/** Whether its end record is written: then nothing follows. */
+export const isLogEnded = async (db: Database, attemptId: string): Promise<boolean> =>
+  (await maybeOne(db, 'SELECT FROM log_ends WHERE attempt_id = $1::uuid', [attemptId])) !== undefined;
+
 export async function insertLogEnd(
   db: Database,
   epoch: number,

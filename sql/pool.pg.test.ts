@@ -1,6 +1,7 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
-import { atOnce, inTransaction, maybeOne, type Pool } from './pool.ts';
+import { atOnce, inTransaction, makePool, maybeOne, type Pool } from './pool.ts';
 
 let database: TestDatabase;
 /** One that pipelines, and one that does not. */
@@ -59,4 +60,42 @@ test('a work that fails before it sends anything leaves no transaction open', as
     `SELECT count(*)::int AS n FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()`,
   );
   expect(rows).toEqual([{ n: 0 }]);
+});
+
+test.each([false, true])('a connection that goes silent is left for a fresh one (pipeline %s)', async (pipeline) => {
+  const target = new URL(database.urlFor('lading_api'));
+  let links: [Socket, Socket][] = [];
+  const proxy = createServer((client) => {
+    const server = connect(Number(target.port), target.hostname);
+    client.pipe(server).pipe(client);
+    for (const socket of [client, server]) socket.on('error', () => undefined);
+    links.push([client, server]);
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => proxy.once('listening', resolve));
+  const url = new URL(target);
+  url.hostname = '127.0.0.1';
+  url.port = String((proxy.address() as AddressInfo).port);
+  const silent = makePool({
+    connectionString: url.href,
+    applicationName: 'test',
+    max: 1,
+    pipeline,
+    answerLimitMs: 300,
+    onError: () => undefined,
+  });
+  await silent.query('SELECT 1');
+  // As a firewall that forgot it: what is sent goes nowhere, and nobody says so.
+  for (const [client, server] of links) {
+    client.unpipe(server);
+    server.unpipe(client);
+    client.resume();
+  }
+  const silenced = links;
+  links = [];
+  await expect(inTransaction(silent, (db) => db.query('SELECT 1'))).rejects.toThrow();
+  expect(links).toEqual([]);
+  expect((await silent.query<{ n: number }>('SELECT 2 AS n')).rows).toEqual([{ n: 2 }]);
+  await silent.end();
+  for (const socket of [...silenced, ...links].flat()) socket.destroy();
+  proxy.close();
 });

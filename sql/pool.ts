@@ -8,6 +8,11 @@ const CONNECT_LIMIT_MS = 5_000;
 /** Then ten probes a second apart: a dead connection, also one that only listens, is found within 15 s. */
 const KEEP_ALIVE_AFTER_MS = 4_000;
 const STATEMENT_LIMIT_MS = 15_000;
+/**
+ * No answer at all: the connection is dead, whatever TCP says of it. Keep-alive does not look while something that was
+ * sent is not yet acknowledged.
+ */
+const ANSWER_LIMIT_MS = 17_000;
 const IDLE_TRANSACTION_LIMIT_MS = 15_000;
 
 /** bigint columns come back as numbers; every one of ours (dong, bytes, lines) stays far below 2^53. */
@@ -35,6 +40,7 @@ export function makePool(options: {
   max: number;
   min?: number;
   pipeline?: boolean;
+  answerLimitMs?: number;
   onError: (error: Error) => void;
 }): Pool {
   const pool = new pg.Pool({
@@ -46,6 +52,7 @@ export function makePool(options: {
     types,
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     statement_timeout: STATEMENT_LIMIT_MS,
+    query_timeout: options.answerLimitMs ?? ANSWER_LIMIT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_LIMIT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
@@ -98,6 +105,9 @@ async function begin<T>(client: pg.PoolClient, work: (client: pg.PoolClient) => 
   return result;
 }
 
+/** The driver's word for a statement that was never answered; it has no code. */
+const isSilence = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout';
+
 /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
 export async function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
@@ -107,7 +117,8 @@ export async function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient)
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((rollbackError: Error) => (broken = rollbackError));
+    if (isSilence(error)) broken = error;
+    else await client.query('ROLLBACK').catch((rollbackError: Error) => (broken = rollbackError));
     throw error;
   } finally {
     // A client that could not roll back is closed, not handed to the next caller.

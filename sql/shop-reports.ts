@@ -26,25 +26,33 @@ const COLUMNS = `e.id, o.code AS order_code, e.type, e.state, e.tries, e.created
   micros(e.created_at) AS micros
   FROM shop_events e JOIN orders o ON o.id = e.order_id`;
 
-/** The newest first, behind `after`. */
+/** The newest first, behind `after`; `shop` is the one whose orders they are about, where only those are wanted. */
 export async function pageOfShopEvents(
   db: Database,
-  only: { state?: ShopEventState | undefined; orderCode?: string | undefined },
+  only: { state?: ShopEventState | undefined; orderCode?: string | undefined; shop: string | undefined },
   after: { micros: number; id: string } | undefined,
   limit: number,
 ): Promise<ShopEventReport[]> {
   const { rows } = await db.query<ShopEventReport>(
     `SELECT ${COLUMNS}
      WHERE ($1::text IS NULL OR e.state = $1::text) AND ($2::text IS NULL OR o.code = $2::text)
+       AND ($6::text IS NULL OR o.shop = $6::text)
        AND ($3::bigint IS NULL OR (e.created_at, e.id) < (moment($3::bigint), $4::uuid))
      ORDER BY e.created_at DESC, e.id DESC LIMIT $5::int`,
-    [only.state ?? null, only.orderCode ?? null, after?.micros ?? null, after?.id ?? null, limit],
+    [only.state ?? null, only.orderCode ?? null, after?.micros ?? null, after?.id ?? null, limit, only.shop ?? null],
   );
   return rows;
 }
 
-export const findShopEvent = (db: Database, id: string): Promise<(ShopEventReport & { body: string }) | undefined> =>
-  maybeOne(db, `SELECT e.body, ${COLUMNS} WHERE e.id = $1::uuid`, [id]);
+export const findShopEvent = (
+  db: Database,
+  id: string,
+  shop: string | undefined,
+): Promise<(ShopEventReport & { body: string }) | undefined> =>
+  maybeOne(db, `SELECT e.body, ${COLUMNS} WHERE e.id = $1::uuid AND ($2::text IS NULL OR o.shop = $2::text)`, [
+    id,
+    shop ?? null,
+  ]);
 
 const DELIVERIES_MAX = 100;
 

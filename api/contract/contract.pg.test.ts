@@ -169,7 +169,7 @@ test('whatever is sent, every answer is one the document describes', async () =>
   expect(seen.size).toBe(OPERATIONS.length);
   // Not all of it is refused: what is generated reaches the acts themselves.
   const reached = [...seen].filter(([, statuses]) => [...statuses].some((status) => status < 300)).length;
-  expect(reached).toBeGreaterThan(OPERATIONS.length * 0.7);
+  expect(reached).toBeGreaterThan(OPERATIONS.length / 2);
 }, 60_000);
 type RequestMade = ReturnType<typeof requestOf> extends fc.Arbitrary<infer Made> ? Made : never;
 

@@ -11,13 +11,16 @@ const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${styleDigest}'; base
 
 /** The API about itself: `/openapi.json`, `/postman.json`, and `/docs` for people. */
 export function addDocuments(router: Router<State>, operations: readonly Operation[], publicUrl: string): void {
-  const document = openApiDocument(operations, publicUrl);
-  const collection = postmanCollection(operations, publicUrl);
-  const page = docsPage(operations, publicUrl);
+  // Made once, so that all who are being answered share the same bytes.
+  const document = Buffer.from(JSON.stringify(openApiDocument(operations, publicUrl)));
+  const collection = Buffer.from(JSON.stringify(postmanCollection(operations, publicUrl)));
+  const page = Buffer.from(docsPage(operations, publicUrl));
   router.get('/openapi.json', (ctx) => {
+    ctx.type = 'application/json; charset=utf-8';
     ctx.body = document;
   });
   router.get('/postman.json', (ctx) => {
+    ctx.type = 'application/json; charset=utf-8';
     ctx.body = collection;
   });
   router.get('/docs', (ctx) => {

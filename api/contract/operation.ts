@@ -33,6 +33,8 @@ export type ApiDeps = {
   logNews: News;
   /** Logs that a key follows at once. */
   follows: Places;
+  /** Orders that an address watches at once. */
+  watchers: Places;
 };
 
 export type Call<Params, Query, Body> = ApiDeps & {

@@ -74,7 +74,8 @@ export const listDeadLetters = operation({
 export const redriveDeadLetters = operation({
   method: 'post',
   path: '/v1/dead-letters/redrive',
-  summary: 'Send the dead jobs that a filter finds on their way again, those that died first; or only say which',
+  summary:
+    'Send the dead jobs that a filter finds on their way again, those that died first; or only say which. Cancelled ones only when the filter names that reason',
   roles: ['operator'],
   body: z.strictObject({
     filter: z

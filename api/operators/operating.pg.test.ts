@@ -194,6 +194,16 @@ describe('dead letters', () => {
     expect(await changesOf(one ?? '')).toHaveLength(1);
   });
 
+  test('what was cancelled, and perhaps refunded, is sent only by its own reason', async () => {
+    const cancelled = await deadJob('cancelled');
+    const sent = async (filter: object) => {
+      const { body } = await call('POST', '/v1/dead-letters/redrive', { filter, reason: 'again', dryRun: true });
+      return (body['jobs'] as { id: string }[]).map(({ id }) => id);
+    };
+    expect(await sent({ courseId: TEST_COURSE })).not.toContain(cancelled.id);
+    expect(await sent({ deadReason: 'cancelled' })).toContain(cancelled.id);
+  });
+
   test.each([
     {},
     { filter: {} },

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-async function call(method: string, path: string, role: KeyRole = 'shop'): Promise<Record<string, unknown>> {
+async function call(method: string, path: string, role: KeyRole = 'operator'): Promise<Record<string, unknown>> {
   const response = await fetch(api.url + path, { method, headers: { Authorization: `Bearer ${keys[role]}` } });
   return { status: response.status, ...((await response.json()) as object) };
 }
@@ -53,6 +53,13 @@ test('an event, its tries and what was answered are shown; it is sent again, and
     deliveries: [{ n: 1, durationMs: 7, status: 500, error: null, answer: 'broken' }],
   });
   expect((await call('POST', `/v1/shop/events/${id}/resend`, 'auditor'))['status']).toBe(403);
+  // It is about no order of the shop's.
+  for (const [method, path] of [
+    ['GET', ''],
+    ['POST', '/resend'],
+  ] as const)
+    expect(await call(method, `/v1/shop/events/${id}${path}`, 'shop')).toMatchObject({ status: 404 });
+  expect(await call('GET', `/v1/shop/events?orderCode=${code}`, 'shop')).toMatchObject({ events: [] });
   expect(await call('POST', `/v1/shop/events/${id}/resend`)).toMatchObject({ status: 200, resent: true });
   const { rows } = await api.auditor.query('SELECT action, before FROM changes WHERE subject = $1', [id]);
   expect(rows).toEqual([{ action: 'shop event resend', before: { state: 'dead', tries: 1 } }]);

@@ -4,6 +4,7 @@ import { inTransaction } from '../../sql/pool.ts';
 import { deliveriesOfEvent, findShopEvent, pageOfShopEvents, type ShopEventReport } from '../../sql/shop-reports.ts';
 import { findShopEndpoint, resendShopEvent, SHOP_EVENT_STATES } from '../../sql/shop.ts';
 import { Problem } from '../problem.ts';
+import type { Caller } from './authenticate.ts';
 import { cursorOf, openCursor } from './cursor.ts';
 import { instant, iso, isoOrNull, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from './fields.ts';
 import { operation } from '../contract/operation.ts';
@@ -28,6 +29,8 @@ const lineOf = (event: ShopEventReport): z.input<typeof eventLine> => ({
   nextTryAt: event.state === 'waiting' ? iso(event.next_try_at) : null,
   endedAt: isoOrNull(event.ended_at),
 });
+/** A shop's key sees the events of its own orders; the others all. */
+const shopOf = ({ role, name }: Caller): string | undefined => (role === 'shop' ? name : undefined);
 const params = z.strictObject({ event: z.string().regex(UUID) });
 
 export const listShopEvents = operation({
@@ -48,9 +51,14 @@ export const listShopEvents = operation({
     nextCursor,
   }),
   problems: ['cursor_invalid'],
-  act: async ({ pool, query }) => {
+  act: async ({ pool, caller, query }) => {
     const limit = query.limit ?? PAGE_DEFAULT;
-    const page = await pageOfShopEvents(pool, query, openCursor(query.cursor, UUID), limit);
+    const page = await pageOfShopEvents(
+      pool,
+      { ...query, shop: shopOf(caller) },
+      openCursor(query.cursor, UUID),
+      limit,
+    );
     const endpoint = await findShopEndpoint(pool);
     const last = page.length === limit ? page.at(-1) : undefined;
     return {
@@ -88,8 +96,8 @@ export const showShopEvent = operation({
     ),
   }),
   problems: ['shop_event_unknown'],
-  act: async ({ pool, params: { event: id } }) => {
-    const event = await findShopEvent(pool, id);
+  act: async ({ pool, caller, params: { event: id } }) => {
+    const event = await findShopEvent(pool, id, shopOf(caller));
     if (!event) throw new Problem('shop_event_unknown');
     const deliveries = await deliveriesOfEvent(pool, id);
     return {
@@ -110,8 +118,8 @@ export const resendToShop = operation({
   problems: ['shop_event_unknown', 'event_waits_already'],
   act: ({ pool, caller, requestId, params: { event: id } }) =>
     inTransaction(pool, async (db) => {
-      const before = await findShopEvent(db, id);
-      const said = await resendShopEvent(db, id);
+      const before = await findShopEvent(db, id, shopOf(caller));
+      const said = before ? await resendShopEvent(db, id) : 'unknown';
       if (said === 'unknown') throw new Problem('shop_event_unknown');
       if (said === 'waits_already') throw new Problem('event_waits_already');
       await recordChange(db, {

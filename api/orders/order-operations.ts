@@ -5,6 +5,7 @@ import { operation, type ApiDeps } from '../contract/operation.ts';
 import { cursorOf, openCursor } from '../operators/cursor.ts';
 import { courseId, instant, iso, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from '../operators/fields.ts';
 import { Problem } from '../problem.ts';
+import { callerOf } from '../rate-limit.ts';
 import { normaliseEmail } from './email.ts';
 import { orderEvents } from './events.ts';
 import { orderAnswer, payloadOf, statusAnswer } from './order-answer.ts';
@@ -52,8 +53,9 @@ export const place = operation({
   answer: orderPlaced,
   problems: ['idempotency_key_invalid', 'idempotency_key_reused', 'course_unknown', 'course_not_orderable'],
   act: async ({ ctx, caller, body, ...deps }) => {
-    const key = idempotencyKeyDigest(ctx.get('Idempotency-Key') || undefined);
-    const request = orderRequest(body, (caller as typeof caller | undefined)?.name ?? null);
+    const shop = (caller as typeof caller | undefined)?.name ?? null;
+    const key = idempotencyKeyDigest(ctx.get('Idempotency-Key') || undefined, shop);
+    const request = orderRequest(body, shop);
     await deps.limits.email(request.emailDigest);
     const placed = await placeOrder(deps.pool, key, request, deps.orderTtlMinutes);
     if (!('order' in placed)) throw new Problem(placed.result);
@@ -120,6 +122,9 @@ export const watch = operation({
   problems: [...TOKEN_PROBLEMS, 'too_many_listeners'],
   act: async ({ ctx, params: { token }, ...deps }) => {
     const order = await orderBehind(deps, token);
+    const leave = deps.watchers.take(callerOf(ctx.ip));
+    if (!leave) throw new Problem('too_many_listeners');
+    ctx.res.once('close', leave);
     const stream = await orderEvents(deps.news, order.id, async () => {
       const now = await viewOrder(deps.pool, order.id);
       return now && { expiresAt: now.expires_at, status: now.status, answer: statusAnswer(now) };

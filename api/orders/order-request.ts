@@ -49,8 +49,10 @@ export function orderRequest(
 }
 
 /** The digest of an Idempotency-Key header. Throws `idempotency_key_invalid`. */
-export function idempotencyKeyDigest(header: string | undefined): Buffer {
+export function idempotencyKeyDigest(header: string | undefined, shop: string | null): Buffer {
   const parsed = orderHeaders.safeParse({ 'Idempotency-Key': header });
   if (!parsed.success) throw new Problem('idempotency_key_invalid');
-  return sha256(parsed.data['Idempotency-Key']);
+  const key = parsed.data['Idempotency-Key'];
+  // A shop's keys are its own: no stranger can have used one before.
+  return sha256(shop === null ? key : `${shop}\n${key}`);
 }

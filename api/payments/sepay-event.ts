@@ -1,4 +1,5 @@
 /** A SePay webhook as a bank transaction: https://developer.sepay.vn/en/sepay-webhooks/tich-hop-webhook */
+import { storableText } from '../../job-image/contract/storable-text.ts';
 import { z } from 'zod';
 import type { EventSource, Transfer } from '../../sql/payments.ts';
 
@@ -21,9 +22,6 @@ const ACCOUNT_MAX_CHARS = 64;
 const REFERENCE_MAX_CHARS = 100;
 /** A billion times a thousand: no transfer comes near, and nine thousand of them can be added up below 2^53. */
 export const AMOUNT_MAX_VND = 1e12;
-
-/** Postgres text holds neither NUL nor half of a surrogate pair; money must not be lost over either. */
-const storableText = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
 
 /** The same for JSON.stringify's output, where these two appear as escapes only. */
 export const storableJson = (value: unknown): string =>

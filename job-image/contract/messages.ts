@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { END_REASONS } from './exit-codes.ts';
+import { storableText } from './storable-text.ts';
 
 /** What the container sees of itself, compared with what was asked before any secret is sent. */
 export const selfReportSchema = z.object({
@@ -44,7 +45,7 @@ export const jobMessageSchema = z.discriminatedUnion('lading', [
   z.object({
     lading: z.literal('end'),
     reason: z.enum(END_REASONS),
-    detail: z.string().max(2_000),
+    detail: z.string().max(2_000).transform(storableText),
     /** Seconds, where the provider or Drive asked for patience. */
     retryAfterSeconds: z.number().min(0).max(86_400).optional(),
   }),

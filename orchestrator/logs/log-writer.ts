@@ -15,6 +15,7 @@ import { recogniseStored, trackResume } from './resume.ts';
 const CHUNK_LINES_MAX = 5_000;
 const CHUNK_BYTES_MAX = 256 * 1024;
 const FLUSH_AFTER_MS = 500;
+const TAIL_LOST = '[what was said last is lost: the container is gone]';
 
 export type LogWriter = {
   /** Docker's `since` for the follow that feeds this writer; undefined at the very beginning. */
@@ -29,6 +30,8 @@ export type LogWriter = {
   room: () => Promise<void>;
   /** Stores what was taken. */
   flush: () => Promise<void>;
+  /** What was said last went with its container: the log says so, as a gap. */
+  tailLost: () => void;
   /** Stores what was taken and the end record. */
   end: () => Promise<void>;
   /** Drops the timer and what is held: somebody else follows this attempt now. */
@@ -126,6 +129,9 @@ export async function makeLogWriter(
       hold();
       if (held.lines >= CHUNK_LINES_MAX || held.bytes >= CHUNK_BYTES_MAX) await flush();
       else if (held.lines > 0) timer ??= setTimeout(() => void flush().catch(on.error), FLUSH_AFTER_MS);
+    },
+    tailLost: () => {
+      taken.push({ at: new Date().toISOString(), stream: 'stderr', text: TAIL_LOST, continues: false, afterGap: true });
     },
     end: async () => {
       await flush();

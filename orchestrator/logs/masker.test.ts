@@ -15,6 +15,18 @@ test('a secret is masked wherever it stands, as it is, in base64 and URL-encoded
   );
 });
 
+test('a secret is masked in the other ways in which forms and JSON write it', () => {
+  const secret = 'p/ss w(rd)!\'"+';
+  const mask = makeMasker([secret]);
+  const form = new URLSearchParams([['a', secret]]).toString();
+  const json = JSON.stringify({ a: secret });
+  const lower = encodeURIComponent(secret).replaceAll(/%../g, (code) => code.toLowerCase());
+  for (const text of [form, json, json.replaceAll('/', '\\/'), lower]) {
+    expect(mask(text)).toContain('[masked]');
+    expect(mask(text)).not.toContain('rd');
+  }
+});
+
 test('a secret is masked inside something that was encoded as a whole', () => {
   const token = fc.stringMatching(/^[\w+/=.-]{12,60}$/);
   fc.assert(

@@ -35,7 +35,11 @@ function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const base64 = [bytes.toString('base64'), ...([0, 1, 2] as const).map((ahead) => certainBase64(bytes, ahead))];
   const encoded = [...base64, ...base64.map((form) => form.replace(/=+$/, ''))];
-  return [secret, encodeURIComponent(secret), ...encoded, ...encoded.map(urlSafe)];
+  const percent = [encodeURIComponent(secret), new URLSearchParams([['', secret]]).toString().slice(1)];
+  const lowerCase = percent.map((form) => form.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()));
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const escaped = [inJson, inJson.replaceAll('/', '\\/')];
+  return [secret, ...percent, ...lowerCase, ...escaped, ...encoded, ...encoded.map(urlSafe)];
 }
 
 type Range = { from: number; to: number };
