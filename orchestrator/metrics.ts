@@ -1,6 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Figures } from '../sql/figures.ts';
-import type { Outcome } from '../sql/outcomes.ts';
+import { OUTCOMES, type Outcome, type Policy } from '../sql/outcomes.ts';
+
+/** Why jobs die: of a step, of their budgets, or of what an attempt ended with. */
+const DEAD_REASONS = [
+  ...['attempts_exhausted', 'infrastructure', 'no_engine_fits', 'course_misconfigured', 'not_enrolled'],
+  ...['enrol_failed', 'grant_failed', 'grant_refused', 'mail_failed', 'mail_refused'],
+  ...Object.entries<Policy>(OUTCOMES)
+    .filter(([, { charge, needsBiggerProfile }]) => charge === 'permanent' || needsBiggerProfile)
+    .map(([outcome]) => outcome),
+];
 
 /** A job has ended: `completed`, or why it is dead. */
 export type JobEnded = {
@@ -203,7 +212,7 @@ export function makeMetrics() {
     },
   };
   // A counter that first appears at 1 has not grown as far as Prometheus knows: whatever has an alert begins at 0.
-  for (const result of ['completed', 'attempts_exhausted', 'infrastructure'])
+  for (const result of ['completed', ...DEAD_REASONS])
     for (const retried of ['yes', 'no']) metrics.jobsEnded.inc({ result, retried }, 0);
   for (const result of ['delivered', 'failed', 'dead'] as const) metrics.shopDeliveries.inc({ result }, 0);
   metrics.outcomes.inc({ outcome: 'succeeded' }, 0);
