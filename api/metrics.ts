@@ -60,6 +60,7 @@ export function makeMetrics(registry: Registry) {
   for (const reason of ['signature_missing', 'signature_wrong', 'timestamp_out_of_window', 'api_key_wrong'])
     metrics.webhookRejections.inc({ reason }, 0);
   for (const problem of ['not_json', 'not_a_transaction', 'id_reused']) metrics.notUnderstood.inc({ problem }, 0);
+  metrics.requestSeconds.zero({ route: '/webhooks/sepay', method: 'POST' });
   metrics.payments.inc({ placement: 'paid' }, 0);
   metrics.finalizations.inc({ result: 'accepted' }, 0);
   return metrics;

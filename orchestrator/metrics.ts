@@ -4,8 +4,16 @@ import { OUTCOMES, type Outcome, type Policy } from '../sql/outcomes.ts';
 
 /** Why jobs die: of a step, of their budgets, or of what an attempt ended with. */
 const DEAD_REASONS = [
-  ...['attempts_exhausted', 'infrastructure', 'no_engine_fits', 'course_misconfigured', 'not_enrolled'],
-  ...['enrol_failed', 'grant_failed', 'grant_refused', 'mail_failed', 'mail_refused'],
+  'attempts_exhausted',
+  'infrastructure',
+  'no_engine_fits',
+  'course_misconfigured',
+  'not_enrolled',
+  'enrol_failed',
+  'grant_failed',
+  'grant_refused',
+  'mail_failed',
+  'mail_refused',
   ...Object.entries<Policy>(OUTCOMES)
     .filter(([, { charge, needsBiggerProfile }]) => charge === 'permanent' || needsBiggerProfile)
     .map(([outcome]) => outcome),
@@ -216,6 +224,10 @@ export function makeMetrics() {
     for (const retried of ['yes', 'no']) metrics.jobsEnded.inc({ result, retried }, 0);
   for (const result of ['delivered', 'failed', 'dead'] as const) metrics.shopDeliveries.inc({ result }, 0);
   metrics.outcomes.inc({ outcome: 'succeeded' }, 0);
+  for (const from of ['cold', 'standby'] as const) {
+    metrics.launches.inc({ from }, 0);
+    for (const stage of ['open', 'hand_over']) metrics.launchSeconds.zero({ stage, from });
+  }
   return metrics;
 }
 export type Metrics = ReturnType<typeof makeMetrics>;

@@ -55,7 +55,7 @@ async function judge(
 /** Writes the outcome that the evidence shows. False when the attempt is not ours to settle any more. */
 export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Seen): Promise<boolean> {
   // Locked from the look to the write: a cancellation or a manifest that comes in between would be passed over.
-  const { settled, about, verdict, retried } = await inTransaction(deps.pool, async (client) => {
+  const { settled, about, next, retried } = await inTransaction(deps.pool, async (client) => {
     const attempt = await lockAttempt(client, lease.attemptId);
     const job = attempt && (await findJob(client, attempt.job_id));
     if (!attempt || !job) throw new Error(`attempt ${lease.attemptId} has no row`);
@@ -69,7 +69,7 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     return {
       settled: await settle(client, lease, outcome, verdict),
       about: { job: job.id, attempt: attempt.id, n: attempt.n, ...result },
-      verdict,
+      next: verdict,
       retried: job.attempts_started > 1,
     };
   });
@@ -79,7 +79,7 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     return false;
   }
   deps.onSettled(about.outcome, settled.run_seconds);
-  if (verdict.job === 'dies') deps.onJobEnded({ result: verdict.reason, retried });
-  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: verdict.job }, 'attempt settled');
+  if (next.job === 'dies') deps.onJobEnded({ result: next.reason, retried });
+  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: next.job }, 'attempt settled');
   return true;
 }
