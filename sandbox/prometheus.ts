@@ -32,11 +32,8 @@ export const faster = (text: string): string =>
     .replace(/^(\s*for: ).*$/gm, '$11s')
     .replace(/\[\d+[mhd]\]/g, '[20s]');
 
-/** `targets` by job. With `isFast` false the files are as they are in the checkout, but for the targets. */
-export async function startPrometheus(
-  targets: Readonly<Record<string, readonly string[]>>,
-  { isFast = true }: { isFast?: boolean } = {},
-): Promise<Prometheus> {
+/** `targets` by job: where its processes answer, `host:port`. Throws when it is not ready in time. */
+export async function startPrometheus(targets: Readonly<Record<string, readonly string[]>>): Promise<Prometheus> {
   const dir = mkdtempSync(join(tmpdir(), 'lading-prometheus-'));
   const config = join(dir, 'monitoring');
   cpSync(MONITORING, config, { recursive: true });
@@ -44,7 +41,7 @@ export async function startPrometheus(
     writeFileSync(join(config, 'targets', `${job}.yml`), JSON.stringify([{ targets: list }]));
   for (const [job, list] of Object.entries(targets)) setTargets(job, list);
   const rules = readdirSync(join(config, 'rules')).map((name) => join('rules', name));
-  for (const name of isFast ? ['prometheus.yml', ...rules] : [])
+  for (const name of ['prometheus.yml', ...rules])
     writeFileSync(join(config, name), faster(readFileSync(join(config, name), 'utf8')));
 
   const address = `127.0.0.1:${await freePort()}`;

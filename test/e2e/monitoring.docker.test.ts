@@ -155,8 +155,12 @@ test('a fault of the running system fires its alert', async () => {
     });
   const answers = await Promise.all(Array.from({ length: 8 }, forged));
   expect(answers.map(({ status }) => status)).not.toContain(200);
+  // Paid twice: the second waits for an operator.
+  const order = await e2e.customer.order('tiny', 'twice@shop.example');
+  await e2e.customer.pay(order);
+  await e2e.customer.pay(order);
   await e2e.lading('operator', 'pause', '--reason', 'a test');
   await e2e.system.processes.get('egress')?.stop();
-  for (const name of ['WebhookRejections', 'QueuePaused', 'ProcessDown']) await fires(name);
+  for (const name of ['WebhookRejections', 'MoneyUnplaced', 'QueuePaused', 'ProcessDown']) await fires(name);
   await e2e.system.startEgress();
 }, 60_000);
