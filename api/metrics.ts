@@ -5,7 +5,7 @@ const REQUEST_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 /** The API's own metrics. Labels are closed lists: route patterns, codes and reasons, never what a caller sent. */
 export function makeMetrics(registry: Registry) {
   const registers = [registry];
-  return {
+  const metrics = {
     requests: new Counter({
       name: 'http_requests_total',
       help: 'Answered HTTP requests',
@@ -56,5 +56,13 @@ export function makeMetrics(registry: Registry) {
       registers,
     }),
   };
+  // A counter that first appears at 1 has not grown as far as Prometheus knows: whatever has an alert begins at 0.
+  for (const reason of ['signature_missing', 'signature_wrong', 'timestamp_out_of_window', 'api_key_wrong'])
+    metrics.webhookRejections.inc({ reason }, 0);
+  for (const problem of ['not_json', 'not_a_transaction', 'id_reused']) metrics.notUnderstood.inc({ problem }, 0);
+  metrics.requestSeconds.zero({ route: '/webhooks/sepay', method: 'POST' });
+  metrics.payments.inc({ placement: 'paid' }, 0);
+  metrics.finalizations.inc({ result: 'accepted' }, 0);
+  return metrics;
 }
 export type Metrics = ReturnType<typeof makeMetrics>;

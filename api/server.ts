@@ -54,7 +54,10 @@ function boundUnanswered(handler: RequestListener): RequestListener {
   return (request, response) => {
     const { socket } = request;
     const before = unanswered.get(socket) ?? 0;
-    if (socket.destroyed || before >= UNANSWERED_MAX) return void socket.destroy();
+    if (socket.destroyed || before >= UNANSWERED_MAX) {
+      socket.destroy();
+      return;
+    }
     unanswered.set(socket, before + 1);
     response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
     handler(request, response);

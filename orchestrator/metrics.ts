@@ -1,5 +1,34 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Outcome } from '../sql/outcomes.ts';
+import type { Figures } from '../sql/figures.ts';
+import { OUTCOMES, type Outcome, type Policy } from '../sql/outcomes.ts';
+
+/** Why jobs die: of a step, of their budgets, or of what an attempt ended with. */
+const DEAD_REASONS = [
+  'attempts_exhausted',
+  'infrastructure',
+  'no_engine_fits',
+  'course_misconfigured',
+  'not_enrolled',
+  'enrol_failed',
+  'grant_failed',
+  'grant_refused',
+  'mail_failed',
+  'mail_refused',
+  ...Object.entries<Policy>(OUTCOMES)
+    .filter(([, { charge, needsBiggerProfile }]) => charge === 'permanent' || needsBiggerProfile)
+    .map(([outcome]) => outcome),
+];
+
+/** A job has ended: `completed`, or why it is dead. */
+export type JobEnded = {
+  result: string;
+  /** It had more than one attempt. */
+  retried: boolean;
+  /** Of a completed one: from its payment to its mail. */
+  secondsFromPaid?: number;
+};
+
+const LONG_BUCKETS_SECONDS = [1, 5, 15, 60, 300, 900, 1_800, 3_600, 4_200, 7_200, 14_400, 43_200];
 
 /** The orchestrator's own figures. docs/metrics.md says what each means. */
 export function makeMetrics() {
@@ -21,11 +50,67 @@ export function makeMetrics() {
     );
     return { reset: () => void (since = performance.now()), stop: () => void (since = undefined) };
   };
-  return {
+  const metrics = {
     registry,
     attemptsStarted: new Counter({
       name: 'tasks_started_total',
       help: 'Attempts whose container acknowledged its envelope',
+      registers,
+    }),
+    attemptsCompleted: new Counter({
+      name: 'tasks_completed_total',
+      help: 'Attempts whose files were all delivered to Drive',
+      registers,
+    }),
+    downloadSeconds: new Histogram({
+      name: 'download_duration_seconds',
+      help: 'From the acknowledged envelope to the end of the container, of attempts that delivered',
+      buckets: LONG_BUCKETS_SECONDS,
+      registers,
+    }),
+    jobsEnded: new Counter({
+      name: 'jobs_ended_total',
+      help: 'Jobs that ended: completed, or the reason why they are dead',
+      labelNames: ['result', 'retried'] as const,
+      registers,
+    }),
+    jobSeconds: new Histogram({
+      name: 'job_duration_seconds',
+      help: 'From paid to told by mail, of completed jobs',
+      buckets: LONG_BUCKETS_SECONDS,
+      registers,
+    }),
+    queueLength: new Gauge({
+      name: 'queue_length',
+      help: 'Jobs that wait for a slot (downloads), and those whose enrolment or delivery is on its way (steps)',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
+    queueOldest: new Gauge({
+      name: 'queue_oldest_seconds',
+      help: 'How long the first of the jobs that wait for a slot has waited; 0 when none does',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
+    jobsStuck: new Gauge({
+      name: 'jobs_stuck',
+      help: 'Steps due for ten minutes that nobody takes, and attempts five minutes beyond their deadline',
+      registers,
+    }),
+    queuePaused: new Gauge({ name: 'queue_paused', help: '1 while operators let no attempt begin', registers }),
+    unplaced: new Gauge({
+      name: 'payments_unplaced',
+      help: "Payments and events in the operator's inbox",
+      registers,
+    }),
+    diskFree: new Gauge({
+      name: 'engine_disk_free_bytes',
+      help: 'Free bytes where the engine keeps its containers, at the last look',
+      registers,
+    }),
+    diskFloor: new Gauge({
+      name: 'engine_disk_floor_bytes',
+      help: 'Below so many free bytes no attempt begins',
       registers,
     }),
     outcomes: new Counter<'outcome'>({
@@ -115,9 +200,34 @@ export function makeMetrics() {
       help: '1 once the shop answered 410 Gone to this orchestrator, until something is delivered again',
       registers,
     }),
-    countOutcome(outcome: Outcome): void {
+    countOutcome(outcome: Outcome, runSeconds: number | null): void {
       this.outcomes.inc({ outcome });
+      if (outcome !== 'succeeded') return;
+      this.attemptsCompleted.inc();
+      if (runSeconds !== null) this.downloadSeconds.observe(runSeconds);
+    },
+    countEnded({ result, retried, secondsFromPaid }: JobEnded): void {
+      this.jobsEnded.inc({ result, retried: retried ? 'yes' : 'no' });
+      if (secondsFromPaid !== undefined) this.jobSeconds.observe(secondsFromPaid);
+    },
+    show(seen: Figures): void {
+      this.queueLength.set({ queue: 'downloads' }, seen.downloads);
+      this.queueLength.set({ queue: 'steps' }, seen.steps);
+      this.queueOldest.set({ queue: 'downloads' }, seen.oldest_seconds);
+      this.jobsStuck.set(seen.stuck);
+      this.queuePaused.set(seen.paused ? 1 : 0);
+      this.unplaced.set(seen.unplaced);
     },
   };
+  // A counter that first appears at 1 has not grown as far as Prometheus knows: whatever has an alert begins at 0.
+  for (const result of ['completed', ...DEAD_REASONS])
+    for (const retried of ['yes', 'no']) metrics.jobsEnded.inc({ result, retried }, 0);
+  for (const result of ['delivered', 'failed', 'dead'] as const) metrics.shopDeliveries.inc({ result }, 0);
+  metrics.outcomes.inc({ outcome: 'succeeded' }, 0);
+  for (const from of ['cold', 'standby'] as const) {
+    metrics.launches.inc({ from }, 0);
+    for (const stage of ['open', 'hand_over']) metrics.launchSeconds.zero({ stage, from });
+  }
+  return metrics;
 }
 export type Metrics = ReturnType<typeof makeMetrics>;

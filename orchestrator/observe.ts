@@ -92,7 +92,10 @@ export async function observe(
   try {
     const followed = await followToTheEnd(deps, attempt, containerId, mask, signal, justStarted);
     signal.throwIfAborted();
-    if (!followed) return void (await settleWithoutContainer(deps, lease, 'the container is gone'));
+    if (!followed) {
+      await settleWithoutContainer(deps, lease, 'the container is gone');
+      return;
+    }
     await followed.writer.end();
     // Who is refused leaves the container to its holder, who has perhaps not read its exit yet.
     if (!(await settleAttempt(deps, lease, evidenceOf(followed.state, followed.end)))) return;

@@ -90,6 +90,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     retryBaseSeconds: config.retryBaseSeconds,
     profiles: config.profiles,
     onSettled: metrics.countOutcome.bind(metrics),
+    onJobEnded: metrics.countEnded.bind(metrics),
     onStaleWrite: () => metrics.staleWrites.inc(),
     onLogStored: (lagSeconds: number) => metrics.logLag.observe(lagSeconds),
   };
@@ -182,6 +183,7 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     },
     onRenewed: (held) => (held > 0 ? metrics.leaseAge.reset() : metrics.leaseAge.stop()),
     onSlots: (free) => metrics.slotsFree.set(free),
+    onFigures: metrics.show.bind(metrics),
     onPass: () => {
       metrics.reconcilePasses.inc();
       metrics.following.set(following.count());

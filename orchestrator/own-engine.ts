@@ -61,8 +61,10 @@ export async function openOwnEngine(
     profiles: Object.fromEntries([...profiles].map(([profile, limits]) => [profile, limits.memoryBytes])),
   });
   metrics.slots.set(slots);
+  metrics.diskFloor.set(diskFloorBytes);
   const diskFreeBytes = async (): Promise<number> => {
     const { bavail, bsize } = await statfs(diskPath);
+    metrics.diskFree.set(bavail * bsize);
     return bavail * bsize;
   };
   await recordDiskFree(pool, name, await diskFreeBytes());

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { adoptExpired, renewLeases, takeFromGone } from '../sql/leases.ts';
 import { recordStop, type AttemptRow } from '../sql/attempts.ts';
 import { recordDiskFree, releaseEngine, roomOn } from '../sql/engines.ts';
+import { figures, type Figures } from '../sql/figures.ts';
 import { dueSteps, nextDueMs, type JobState } from '../sql/jobs.ts';
 import { waitingJobs } from '../sql/queue.ts';
 import type { Pool } from '../sql/pool.ts';
@@ -57,6 +58,7 @@ export type ReconcileDeps = SettleDeps & {
   /** The leases are renewed; `held` attempts are this process's. */
   onRenewed: (held: number) => void;
   onSlots: (free: number) => void;
+  onFigures: (seen: Figures) => void;
   onPass: () => void;
 };
 
@@ -197,13 +199,16 @@ export function startReconcile(deps: ReconcileDeps): Reconcile {
       await lookAfterOwn(deps, stopping, beside);
     }
     await queueDueTasks(deps, beside);
+    deps.onFigures(await figures(deps.pool));
     deps.onPass();
     if (Date.now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = Date.now();
       await deps.measureSkew();
       await recordDiskFree(deps.pool, deps.engineName, await deps.diskFreeBytes());
-      for (const job of await buryUnfit(deps.pool, UNFIT_AFTER_SECONDS))
+      for (const job of await buryUnfit(deps.pool, UNFIT_AFTER_SECONDS)) {
+        deps.onJobEnded({ result: job.dead_reason, retried: job.attempts_started > 1 });
         deps.log.error({ job: job.id, reason: job.dead_reason, detail: job.dead_detail }, 'job is dead');
+      }
       beside('sweep', () => sweep(deps, { dryRun: false }));
     }
   }

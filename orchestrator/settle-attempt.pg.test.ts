@@ -24,6 +24,7 @@ const settleDeps = (changes: Partial<SettleDeps>): SettleDeps => ({
   profiles: makeProfiles({}),
   onSettled: () => undefined,
   onStaleWrite: () => undefined,
+  onJobEnded: () => undefined,
   ...changes,
 });
 

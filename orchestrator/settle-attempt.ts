@@ -7,6 +7,7 @@ import { OUTCOMES, type Outcome, type Policy } from '../sql/outcomes.ts';
 import { inTransaction, type Database, type Pool } from '../sql/pool.ts';
 import { largestEngineBytes } from '../sql/unfit.ts';
 import { classify, verdictOf, type Evidence } from './outcome.ts';
+import type { JobEnded } from './metrics.ts';
 import { nextBigger, type Profiles } from './profiles.ts';
 
 export type SettleDeps = {
@@ -14,7 +15,8 @@ export type SettleDeps = {
   log: Logger;
   retryBaseSeconds: number;
   profiles: Profiles;
-  onSettled: (outcome: Outcome) => void;
+  onSettled: (outcome: Outcome, runSeconds: number | null) => void;
+  onJobEnded: (ended: JobEnded) => void;
   onStaleWrite: () => void;
 };
 
@@ -54,7 +56,7 @@ async function judge(
 /** Writes the outcome that the evidence shows. False when the attempt is not ours to settle any more. */
 export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Seen): Promise<boolean> {
   // Locked from the look to the write: a cancellation or a manifest that comes in between would be passed over.
-  const { settled, about, next } = await inTransaction(deps.pool, async (client) => {
+  const { settled, about, next, retried } = await inTransaction(deps.pool, async (client) => {
     const attempt = await lockAttempt(client, lease.attemptId);
     const job = attempt && (await findJob(client, attempt.job_id));
     if (!attempt || !job) throw new Error(`attempt ${lease.attemptId} has no row`);
@@ -68,9 +70,10 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
       endMessage: evidence.end,
     };
     return {
-      settled: (await settle(client, lease, outcome, verdict)) !== undefined,
+      settled: await settle(client, lease, outcome, verdict),
       about: { job: job.id, attempt: attempt.id, n: attempt.n, ...result },
-      next: verdict.job,
+      next: verdict,
+      retried: job.attempts_started > 1,
     };
   });
   if (!settled) {
@@ -78,7 +81,8 @@ export async function settleAttempt(deps: SettleDeps, lease: Lease, evidence: Se
     deps.log.warn({ ...about, epoch: lease.epoch }, 'late settle refused');
     return false;
   }
-  deps.onSettled(about.outcome);
-  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: next }, 'attempt settled');
+  deps.onSettled(about.outcome, settled.run_seconds);
+  if (next.job === 'dies') deps.onJobEnded({ result: next.reason, retried });
+  deps.log.info({ ...about, exitCode: evidence.exitCode, verdict: next.job }, 'attempt settled');
   return true;
 }

@@ -25,6 +25,9 @@ export type AttemptRow = {
 export const ATTEMPT_COLUMNS = `id, job_id, n, state, engine, profile, limits, image, container_id, lease_holder, lease_epoch, deadline_at,
   stop_reason, finalized_at`;
 
+/** An attempt that has ended; its seconds are from the acknowledged envelope, null when it never had one. */
+export type SettledAttempt = AttemptRow & { run_seconds: number | null };
+
 /** What names an attempt and who writes: the row's id and the epoch under which the writer holds it. */
 export type Lease = { attemptId: string; epoch: number };
 
@@ -109,8 +112,8 @@ export const settle = (
     endMessage: unknown;
   },
   verdict: Verdict,
-): Promise<AttemptRow | undefined> =>
-  maybeOne<AttemptRow>(
+): Promise<SettledAttempt | undefined> =>
+  maybeOne<SettledAttempt>(
     db,
     `WITH open AS (
        SELECT id AS open_id, state AS was, CASE $3::text WHEN 'cancelled' THEN stop_detail END AS said FROM attempts
@@ -119,7 +122,8 @@ export const settle = (
        UPDATE attempts SET state = 'settled', settled_at = clock_timestamp(), outcome = $3::text,
          detail = concat_ws('; ', open.said, $4::text), exit_code = $5::int, oom_killed = $6::boolean,
          end_message = $7::jsonb
-       FROM open WHERE attempts.id = open.open_id RETURNING ${ATTEMPT_COLUMNS}, open.was, open.said
+       FROM open WHERE attempts.id = open.open_id RETURNING ${ATTEMPT_COLUMNS}, open.was, open.said,
+         extract(epoch FROM settled_at - running_at)::float8 AS run_seconds
      ), freed AS (
        UPDATE engines SET slots_used = slots_used - 1, updated_at = now(),
          launching = launching - (CASE settled.was WHEN 'creating' THEN 1 ELSE 0 END),
@@ -137,7 +141,7 @@ export const settle = (
          updated_at = now()
        FROM settled WHERE jobs.id = settled.job_id AND jobs.state = 'attempting' AND $8::text <> 'stays'
      )
-     SELECT ${ATTEMPT_COLUMNS} FROM settled`,
+     SELECT ${ATTEMPT_COLUMNS}, run_seconds FROM settled`,
     [
       lease.attemptId,
       lease.epoch,

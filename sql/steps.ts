@@ -104,13 +104,13 @@ export const buryStep = (db: Database, step: Step, reason: string, detail: strin
     [...nameOf(step), reason, detail],
   );
 
-/** Granted and mailed. */
-export const complete = (db: Database, step: Step): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
+/** Granted and mailed. The seconds are from the payment that made the job. */
+export const complete = (db: Database, step: Step): Promise<(JobRow & { seconds_from_paid: number }) | undefined> =>
+  maybeOne(
     db,
     `UPDATE jobs SET state = 'completed', updated_at = now()
      WHERE ${HELD} AND state = 'delivering' AND EXISTS (
        SELECT FROM deliveries d WHERE d.job_id = jobs.id AND d.granted_at IS NOT NULL AND d.mailed_at IS NOT NULL)
-     RETURNING ${JOB_COLUMNS}`,
+     RETURNING ${JOB_COLUMNS}, extract(epoch FROM now() - created_at)::float8 AS seconds_from_paid`,
     nameOf(step),
   );

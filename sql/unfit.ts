@@ -4,7 +4,7 @@ import type { Database } from './pool.ts';
 /** They gather at the head of the queue, since all others pass them by. */
 const LOOKED_AT_MAX = 100;
 
-export type UnfitJob = { id: string; dead_reason: string; dead_detail: string };
+export type UnfitJob = { id: string; dead_reason: string; dead_detail: string; attempts_started: number };
 
 /**
  * Of the first jobs in the queue, those that have waited `afterSeconds` and that no engine could ever hold go into the
@@ -25,7 +25,7 @@ export async function buryUnfit(db: Database, afterSeconds: number): Promise<Unf
      WHERE jobs.id = first.id AND jobs.state = 'enrolled'
        AND jobs.next_task_at <= now() - make_interval(secs => $1::int)
        AND NOT EXISTS (SELECT FROM engines e WHERE (e.profiles ->> first.needs)::bigint <= e.memory_bytes)
-     RETURNING jobs.id, jobs.dead_reason, jobs.dead_detail`,
+     RETURNING jobs.id, jobs.dead_reason, jobs.dead_detail, jobs.attempts_started`,
     [afterSeconds],
   );
   return rows;

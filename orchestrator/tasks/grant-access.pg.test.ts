@@ -41,6 +41,7 @@ beforeAll(async () => {
     retryBaseSeconds: 0,
     onChange: () => undefined,
     onStaleWrite: () => undefined,
+    onJobEnded: () => undefined,
     driveParentFolderId: DRIVE_ID,
     google: makeGoogle({
       apiUrl: google.url,

@@ -33,6 +33,11 @@ export const makeSendMailTask =
         return complete(client, step);
       });
       if (!completed) return { step: 'not_ours' };
+      deps.onJobEnded({
+        result: 'completed',
+        retried: completed.attempts_started > 1,
+        secondsFromPaid: completed.seconds_from_paid,
+      });
       deps.log.info({ job: jobId, messageId: mail.messageId }, 'job completed');
       return { step: 'done' };
     });

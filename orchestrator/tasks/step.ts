@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../../sql/pool.ts';
 import { buryStep, deferStep, postponeStep, renewStep, type Step } from '../../sql/steps.ts';
+import type { JobEnded } from '../metrics.ts';
 import { backoffSeconds } from '../outcome.ts';
 
 /** How long after its last sign of life a task's step is taken by another. Every act of a task may be repeated. */
@@ -21,6 +22,7 @@ export type StepDeps = {
   retryBaseSeconds: number;
   onChange: () => void;
   onStaleWrite: () => void;
+  onJobEnded: (ended: JobEnded) => void;
 };
 export type StepAnswer =
   | { step: 'done' }
@@ -36,7 +38,9 @@ const detailOf = (error: unknown): string => (error instanceof Error ? error.mes
 type About = { task: string; step: Step; failures: number; exhausted: string };
 
 async function bury(deps: StepDeps, about: About, reason: string, detail: string): Promise<boolean> {
-  if (!(await buryStep(deps.pool, about.step, reason, detail))) return false;
+  const dead = await buryStep(deps.pool, about.step, reason, detail);
+  if (!dead) return false;
+  deps.onJobEnded({ result: reason, retried: dead.attempts_started > 1 });
   deps.log.error({ job: about.step.jobId, task: about.task, reason, detail }, 'job is dead');
   return true;
 }
