@@ -58,7 +58,8 @@ export async function* remux(
     signal.throwIfAborted();
     if (failure !== undefined) throw failure.cause;
     if ('error' in ended) throw ended.error;
-    if (ended.code !== 0)
+    // It passes over what it cannot use, says so, and ends with 0.
+    if (ended.code !== 0 || said.trim() !== '')
       throw new JobEnd('manifest_invalid', `${what}: ffmpeg ended with ${ended.code}: ${said.trim()}`);
   } finally {
     child.kill('SIGKILL');

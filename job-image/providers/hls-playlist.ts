@@ -6,6 +6,9 @@ import HLS from 'hls-parser';
 import { JobEnd } from '../ending.ts';
 import { plainHttps } from './get.ts';
 
+/** No segment is as large. */
+const BYTES_MAX = 2 ** 40;
+
 export const SEGMENTS_MAX = 20_000;
 const DRM_MARK =
   /widevine|fairplay|playready|clearkey|streamingkeydelivery|skd:|urn:uuid:|SAMPLE-AES|AES-128|KEYFORMAT/i;
@@ -77,11 +80,12 @@ export function readPlaylist(text: string, url: URL, what: string): { variant: U
   if (segments.some(({ gap }) => gap === true)) throw invalid(`${what}: has a gap`);
   if (segments.some(({ key }) => key !== undefined && key !== null && key.method !== 'NONE'))
     throw protectedContent(`${what}: has a key other than NONE`);
-  const part = (of: { uri?: string; byterange?: HLS.types.Byterange | null | undefined }): Segment => ({
-    url: resolved(of.uri ?? '', url, what),
-    offset: of.byterange?.offset ?? 0,
-    length: of.byterange?.length,
-  });
+  const part = (of: { uri?: string; byterange?: HLS.types.Byterange | null | undefined }): Segment => {
+    const { offset = 0, length } = of.byterange ?? {};
+    const isRange = offset >= 0 && (length === undefined || length >= 1) && offset + (length ?? 0) <= BYTES_MAX;
+    if (!Number.isSafeInteger(offset) || !isRange) throw invalid(`${what}: has a byte range that is none`);
+    return { url: resolved(of.uri ?? '', url, what), offset, length };
+  };
   const inits = new Map(
     segments.flatMap(({ map }) => (map?.uri ? [[JSON.stringify([map.uri, map.byterange]), part(map)] as const] : [])),
   );

@@ -56,6 +56,29 @@ export function readHlsCourse(json: unknown, courseUrl: URL): { path: string; pl
   });
 }
 
+const HEAD_BYTES = 8;
+const TS_SYNC = 0x47;
+const FRAGMENT_BOXES = new Set(['styp', 'moof', 'sidx', 'emsg', 'prft', 'free', 'ftyp', 'mdat']);
+const isTransportStream = (head: Buffer): boolean => head[0] === TS_SYNC;
+const isFragment = (head: Buffer): boolean => FRAGMENT_BOXES.has(head.toString('latin1', 4, HEAD_BYTES));
+
+/** ffmpeg passes over what it does not know, and ends well: what is no media is refused before it gets there. */
+async function* beginningAs(bytes: AsyncIterable<Buffer>, isHead: (head: Buffer) => boolean, what: string) {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const piece of bytes) {
+    if (head === undefined) {
+      yield piece;
+      continue;
+    }
+    head = Buffer.concat([head, piece]);
+    if (head.length < HEAD_BYTES) continue;
+    if (!isHead(head)) throw new JobEnd('provider_unavailable', `${what}: a segment holds something else than media`);
+    yield head;
+    head = undefined;
+  }
+  if (head !== undefined) throw new JobEnd('provider_unavailable', `${what}: a segment is empty`);
+}
+
 async function* segmentsOf(get: Get, media: MediaPlaylist, what: string, retry: RetryLimits, signal: AbortSignal) {
   const partOf = (segment: Segment) => ({ ...segment, what, retry });
   if (media.init !== undefined) {
@@ -71,7 +94,8 @@ async function* segmentsOf(get: Get, media: MediaPlaylist, what: string, retry: 
     refuseProtectedInit(init, what);
     yield init;
   }
-  for (const segment of media.segments) yield* readOn(get, partOf(segment), signal);
+  const isHead = media.init === undefined ? isTransportStream : isFragment;
+  for (const segment of media.segments) yield* beginningAs(readOn(get, partOf(segment), signal), isHead, what);
 }
 
 export function makeHlsProvider(options: {

@@ -54,8 +54,8 @@ export function makeUdemyProvider(options: {
     throw new JobEnd('manifest_invalid', `curriculum: more than ${PAGES_MAX} pages`);
   }
 
-  async function* contentOf(url: URL, what: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const part = { url, what, offset: 0, length: undefined, retry };
+  async function* contentOf(url: URL, what: string, contentType: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const part = { url, what, offset: 0, length: undefined, retry, contentType };
     try {
       yield* readOn(get, part, signal, (response) => {
         if (isStreamContainer('', headerOf(response, 'content-type')))
@@ -85,7 +85,7 @@ export function makeUdemyProvider(options: {
             ? (async function* () {
                 yield Buffer.from(content.text, 'utf8');
               })()
-            : contentOf(content.url, JSON.stringify(path), stop),
+            : contentOf(content.url, JSON.stringify(path), contentType, stop),
       }));
     },
   };
