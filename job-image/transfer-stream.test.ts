@@ -152,6 +152,13 @@ describe('hls', () => {
     expect(await inDrive()).toEqual({});
   });
 
+  test('a segment that is something else than media is refused, though ffmpeg would pass over it', async () => {
+    const streams = await hls('hls-plain').streams(never);
+    await outside.providerFault({ match: { path: 'ts-1' }, flipByte: 0 });
+    await expect(transfer(streams)).rejects.toMatchObject({ reason: 'provider_unavailable' });
+    expect(await inDrive()).toEqual({});
+  });
+
   test('what is no media ends as malformed; ffmpeg opens nothing by itself', async () => {
     const read = async (text: string): Promise<void> => {
       const source = (async function* () {

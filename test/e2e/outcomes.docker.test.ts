@@ -112,8 +112,9 @@ describe('from outside', () => {
     docker('rm', '--force', container);
     const { ending, attempt } = await endingOf(order.code);
     expect(ending).toEqual({ outcome: 'engine_lost', exit_code: null, ...lost });
-    const { rows } = await e2e.pool.query('SELECT lines FROM log_ends WHERE attempt_id = $1', [attempt.id]);
-    expect(rows).toEqual([{ lines: 2 }]);
+    const { rows } = await e2e.pool.query('SELECT lines, gaps FROM log_ends WHERE attempt_id = $1', [attempt.id]);
+    // What it said, and that nobody knows what it said last.
+    expect(rows).toEqual([{ lines: 3, gaps: 1 }]);
   });
 });
 
