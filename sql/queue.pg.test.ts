@@ -1,5 +1,6 @@
 /** Who is started next, and on which engine there is room. */
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { makeTestDatabase } from '../test/database.ts';
 import { beginTestAttempt, enrolledTestJob, makeWorld, TEST_ENGINE, TEST_LIMITS, type World } from '../test/orders.ts';
@@ -117,6 +118,35 @@ describe('room on an engine', () => {
       await narrow.drop();
     }
   });
+});
+
+test('once a pause is committed nothing begins, not even what was about to', async () => {
+  const narrow = await makeTestDatabase();
+  try {
+    const narrowWorld = await makeWorld(narrow);
+    await enrolledTestJob(narrowWorld);
+    const settling = await narrowWorld.owner.connect();
+    await settling.query('BEGIN');
+    await settling.query('UPDATE engines SET updated_at = now()');
+    const beginning = beginTestAttempt(narrowWorld);
+    const waiting = `SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                     WHERE NOT l.granted AND a.datname = current_database()`;
+    while ((await narrowWorld.owner.query(waiting)).rowCount !== 1) await setImmediate();
+    let isPaused = false;
+    const pausing = narrowWorld.owner
+      .query(`UPDATE queue_pause SET paused_at = now(), reason = 'test'`)
+      .then(() => (isPaused = true));
+    while ((await narrowWorld.owner.query(waiting)).rowCount !== 2 && !isPaused) await setImmediate();
+    expect(isPaused).toBe(false);
+    await settling.query('COMMIT');
+    settling.release();
+    expect(await beginning).toBeDefined();
+    await pausing;
+    await enrolledTestJob(narrowWorld);
+    expect(await beginTestAttempt(narrowWorld)).toBeUndefined();
+  } finally {
+    await narrow.drop();
+  }
 });
 
 describe('the queue is fair', () => {

@@ -41,14 +41,17 @@ export const beginNextAttempt = (
        WHERE j.state = 'enrolled' AND j.next_task_at <= now() AND $4::jsonb ? p.profile
          AND ($4::jsonb -> p.profile ->> 'memoryBytes')::bigint <= (SELECT memory_bytes FROM engines WHERE name = $1::text)
        ORDER BY j.fair_tag, j.created_at LIMIT 1 FOR UPDATE OF j SKIP LOCKED
+     ), unpaused AS (
+       -- Locked, so that no pause can be committed between this look and the begun attempt.
+       SELECT FROM queue_pause WHERE paused_at IS NULL FOR SHARE
      ), slot AS (
        UPDATE engines e SET slots_used = slots_used + 1, launching = launching + 1,
          memory_used = memory_used + (job.limits ->> 'memoryBytes')::bigint, updated_at = now()
-       FROM job
+       FROM job, unpaused
        WHERE e.name = $1::text AND e.quarantined_at IS NULL AND e.slots_used < e.slots AND e.launching < e.launches_max
          AND e.memory_used + (job.limits ->> 'memoryBytes')::bigint <= e.memory_bytes
          AND coalesce(e.disk_free_bytes >= e.disk_floor_bytes, true)
-         AND e.drained_at IS NULL AND NOT EXISTS (SELECT FROM queue_pause WHERE paused_at IS NOT NULL)
+         AND e.drained_at IS NULL
        RETURNING e.name
      ), clock AS (
        UPDATE dispatch_clock SET fair_tag = greatest(dispatch_clock.fair_tag, job.fair_tag) FROM job, slot

@@ -310,4 +310,6 @@ GRANT SELECT ON log_ends, log_reads TO lading_api;
 GRANT SELECT (attempt_id, seq, first_line, line_count) ON log_chunks TO lading_api;
 GRANT SELECT ON queue_pause, engine_outages TO lading_api, lading_auditor;
 GRANT SELECT ON queue_pause TO lading_orchestrator;
+-- Without the right to update some column it could not lock the row; this one can hold no other value.
+GRANT UPDATE (one) ON queue_pause TO lading_orchestrator;
 CREATE INDEX orders_of_address ON orders (lower(email));
