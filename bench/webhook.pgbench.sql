@@ -15,7 +15,8 @@ SELECT p.event_id AS twin, p.reference, p.content, p.transferred_at
   WHERE p.source = 'sepay_api' AND p.transferred_at BETWEEN now() - interval '600 s' AND now() + interval '600 s'
     AND p.account_number = '0123456789' AND p.amount_vnd = 499000 AND p.direction = 'in'
     AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.payment_event_id = p.event_id)
-  ORDER BY p.event_id LIMIT 50;
+  ORDER BY p.transferred_at <> now(), p.reference <> 'FT26001000001', abs(extract(epoch FROM p.transferred_at - now())),
+    p.event_id LIMIT 200;
 SELECT FROM orders WHERE code = ANY (ARRAY['LD' || translate(lpad((:n)::text, 10, '0'), '01', 'AB')]) ORDER BY id FOR UPDATE;
 SELECT o.id AS order_id, o.code, o.course_id, o.amount_vnd, o.expires_at, o.cancelled_at IS NOT NULL AS cancelled,
        least(coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0),

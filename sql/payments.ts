@@ -67,9 +67,13 @@ export const findPaymentOf = (
 export type TwinCandidate = { event_id: number; reference: string; content: string; transferred_at: Date };
 
 const TWINS_WITHIN_SECONDS = 600;
-const TWIN_CANDIDATES_MAX = 50;
+/** When there are as many, there may be more: what is not decided by then is in doubt. */
+export const TWIN_CANDIDATES_MAX = 200;
 
-/** Payments of another source about the same money at about the same time, which have no second telling yet. */
+/**
+ * Payments of another source about the same money at about the same time, which have no second telling yet. First those of
+ * the same moment and number, one of which it is, however many others there are; then the nearest.
+ */
 export async function twinCandidates(db: Database, source: EventSource, transfer: Transfer): Promise<TwinCandidate[]> {
   const { rows } = await db.query<TwinCandidate>(
     `SELECT p.event_id, p.reference, p.content, p.transferred_at
@@ -78,13 +82,15 @@ export async function twinCandidates(db: Database, source: EventSource, transfer
                                 AND $2::timestamptz + interval '${TWINS_WITHIN_SECONDS} s'
        AND p.account_number = $3::text AND p.amount_vnd = $4::bigint AND p.direction = $5::text
        AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.payment_event_id = p.event_id)
-     ORDER BY p.event_id LIMIT ${TWIN_CANDIDATES_MAX}`,
+     ORDER BY p.transferred_at <> $2::timestamptz, p.reference <> $6::text,
+       abs(extract(epoch FROM p.transferred_at - $2::timestamptz)), p.event_id LIMIT ${TWIN_CANDIDATES_MAX}`,
     [
       source === 'sepay_api' ? 'sepay_webhook' : 'sepay_api',
       transfer.transferredAt,
       transfer.accountNumber,
       transfer.amountVnd,
       transfer.direction,
+      transfer.reference,
     ],
   );
   return rows;

@@ -294,3 +294,16 @@ test('when the event cannot be stored SePay is asked to come again, and is told 
   expect(await (await postWebhook(api, body)).text()).toBe('{"success":true}');
   expect(await countRows(api)).toEqual(plus(before, paidInFull));
 });
+
+test('an authentic webhook nested deeper than Postgres can hold is kept and answered; brackets in its text are text', async () => {
+  const valid = JSON.stringify(sepayEvent({ content: '['.repeat(40) }));
+  const before = await countRows(api);
+  const deep = `${valid.slice(0, -1)},"more":${'['.repeat(6_400)}${']'.repeat(6_400)}}`;
+  expect(await (await postWebhook(api, deep)).text()).toBe('{"success":true}');
+  expect(await countRows(api)).toEqual({
+    ...before,
+    events_not_understood: (before['events_not_understood'] ?? 0) + 1,
+  });
+  expect(await (await postWebhook(api, valid)).text()).toBe('{"success":true}');
+  expect((await countRows(api))['payments']).toBe((before['payments'] ?? 0) + 1);
+});

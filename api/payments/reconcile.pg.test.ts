@@ -127,6 +127,41 @@ test('a list of several pages is read whole, as fast as SePay allows; of two pro
   expect(requests.length).toBeGreaterThanOrEqual(3);
 });
 
+test('a row that cannot be read is kept for an operator, and the list goes on behind it', async () => {
+  const order = await placeTestOrder(api);
+  const row = (id: string, changes: object) => ({
+    id,
+    transaction_date: '2026-01-31 07:00:00',
+    account_number: ACCOUNT,
+    va: null,
+    transfer_type: 'in',
+    amount_in: 499_000,
+    amount_out: 0,
+    transaction_content: order.code,
+    reference_number: `FT ${id}`,
+    code: null,
+    ...changes,
+  });
+  const server = createServer((request, response) => {
+    const isSecond = request.url?.includes('broken-row') ?? false;
+    const data = isSecond
+      ? [row('good-row', { transaction_date: now() })]
+      : [row('broken-row', { amount_in: '1000.50' })];
+    response.end(JSON.stringify({ data, meta: { pagination: { has_more: !isSecond } } }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await api.pool.query('UPDATE reconciliation SET next_at = now()');
+  const wanted = deps({ sepayApi: { url, token: TOKEN } });
+  expect(await reconcileOnce(wanted, new AbortController().signal)).toBe(true);
+  expect(await statusOf(order.token)).toBe('paid');
+  const { rows } = await api.auditor.query(`SELECT wrong_fields FROM events_not_understood WHERE source = 'sepay_api'`);
+  expect(rows).toEqual([{ wrong_fields: ['amount_in'] }]);
+  server.close();
+});
+/** Vietnam's time, as the list has it. */
+const now = (): string => new Date(Date.now() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
+
 test('a wrong token is an error, and nothing counts as read', async () => {
   await api.pool.query(`UPDATE reconciliation SET next_at = now(), complete_at = NULL`);
   const wrong = deps({ sepayApi: { url: sepayUrl, token: 'wrong' } });

@@ -7,7 +7,7 @@ import { claimReading, completeReading, ordersAwaitPayment } from '../../sql/rec
 import type { Metrics } from '../metrics.ts';
 import type { News } from '../news.ts';
 import { recordPayment } from './record-payment.ts';
-import { fetchPage, parseListRow, type SepayApi } from './sepay-list.ts';
+import { fetchPage, parseListRow, rowId, type SepayApi } from './sepay-list.ts';
 
 const PAGES_MAX = 500;
 /** SePay allows three requests a second. */
@@ -61,9 +61,9 @@ export async function reconcileOnce(deps: ReconcileDeps, stop: AbortSignal): Pro
       return true;
     }
     // A cursor that does not move would read for ever.
-    const { transaction } = parseListRow(last);
-    if (transaction === undefined || transaction.externalId === sinceId) throw new Error("SePay's list does not go on");
-    sinceId = transaction.externalId;
+    const id = rowId(last);
+    if (id === undefined || id === sinceId) throw new Error("SePay's list does not go on");
+    sinceId = id;
     await sleep(BETWEEN_PAGES_MS, undefined, { signal: stop });
   }
   throw new Error(`SePay's list has more than ${PAGES_MAX} pages`);

@@ -11,6 +11,7 @@ import {
   type UnplacedReason,
 } from '../../sql/payments.ts';
 import { atOnce, inTransaction, type Database, type Pool } from '../../sql/pool.ts';
+import { SQLSTATE, sqlStateOf } from '../../sql/sqlstate.ts';
 import { findCodes, matchPayment, type Match } from './match.ts';
 import { startJob } from './start-job.ts';
 import type { BankTransaction } from './sepay-event.ts';
@@ -20,6 +21,9 @@ export type Recorded =
   | { placement: 'repeat' | 'id_reused' | 'told_before' | UnplacedReason }
   | { placement: 'applied'; order: string }
   | { placement: 'paid'; order: string; job: string };
+
+type Context = { authMode: AuthMode; ownAccountNumber: string };
+const RECORD_TRIES_MAX = 10;
 
 const placed = (match: Match) =>
   match.order
@@ -47,11 +51,17 @@ const doubted = (match: Match): Match =>
  * in full, its job with the first task. A repeat of a known event changes nothing (`id_reused`: it was not the same;
  * nothing is stored either), and the second telling of a known transfer only its event.
  */
-export const recordPayment = (
-  pool: Pool,
-  transaction: BankTransaction,
-  context: { authMode: AuthMode; ownAccountNumber: string },
-): Promise<Recorded> =>
+export async function recordPayment(pool: Pool, transaction: BankTransaction, context: Context): Promise<Recorded> {
+  for (let n = 1; ; n += 1)
+    try {
+      return await recordOnce(pool, transaction, context);
+    } catch (error) {
+      // Of equal transfers told at once two may have chosen the same twin: the later one looks again.
+      if (n >= RECORD_TRIES_MAX || sqlStateOf(error) !== SQLSTATE.uniqueViolation) throw error;
+    }
+}
+
+const recordOnce = (pool: Pool, transaction: BankTransaction, context: Context): Promise<Recorded> =>
   inTransaction(pool, async (db) => {
     const { source, externalId, body } = transaction;
     const codes = findCodes(transaction);

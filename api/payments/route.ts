@@ -49,7 +49,25 @@ function sepayHeaders(headers: IncomingHttpHeaders): SepayHeaders {
 type Understood =
   { transaction: BankTransaction } | { problem: 'not_json' | 'not_a_transaction'; wrongFields: string[] };
 
+const NESTING_MAX = 32;
+const STRINGS = /"(?:[^"\\]|\\.)*"/gs;
+
+/** How deep the values of a JSON text are nested. */
+function nestingOf(raw: Buffer): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const character of raw.toString('latin1').replaceAll(STRINGS, '')) {
+    if (character === '[' || character === '{') {
+      depth += 1;
+      deepest = Math.max(deepest, depth);
+    } else if (character === ']' || character === '}') depth -= 1;
+  }
+  return deepest;
+}
+
 function understand(raw: Buffer): Understood {
+  // Postgres refuses what is nested deeper than its stack; no transaction is nested at all.
+  if (nestingOf(raw) > NESTING_MAX) return { problem: 'not_a_transaction', wrongFields: [] };
   let json: unknown;
   try {
     json = parseJson(raw);

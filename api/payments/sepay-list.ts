@@ -36,6 +36,9 @@ const rowSchema = z.object({
   code: text,
 });
 
+/** The id of a row, whatever else is wrong with it: the list goes on behind it. */
+export const rowId = (json: unknown): string | undefined => rowSchema.pick({ id: true }).safeParse(json).data?.id;
+
 /** A row of the list, or the names of what is wrong with it. */
 export function parseListRow(
   json: unknown,

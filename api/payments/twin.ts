@@ -2,14 +2,17 @@
  * SePay tells of a transfer by webhook and, under another id, in its list. Whether two tellings are of one transfer is
  * decided here; in doubt an operator decides, because money applied twice is worse than money that waits.
  */
-import type { TwinCandidate } from '../../sql/payments.ts';
+import { TWIN_CANDIDATES_MAX, type TwinCandidate } from '../../sql/payments.ts';
 import type { BankTransaction } from './sepay-event.ts';
 
 export type Twin = { twin: number; doubtful?: never } | { twin?: never; doubtful: boolean };
 
 const letters = (text: string): string => text.toUpperCase().replaceAll(/[^A-Z0-9]/g, '');
 
-/** `candidates`: payments the other source told of, of the same account, direction and amount, minutes apart at most. */
+/**
+ * `candidates`: payments the other source told of, of the same account, direction and amount, minutes apart at most; of
+ * more than there is room for, those of the same moment and number come first, and that there may be others is a doubt.
+ */
 export function twinOf(
   transaction: Pick<BankTransaction, 'reference' | 'content' | 'transferredAt'>,
   candidates: readonly TwinCandidate[],
@@ -25,5 +28,5 @@ export function twinOf(
   if (twin) return { twin: twin.event_id };
   const isLike = (one: TwinCandidate): boolean =>
     one.reference === '' || reference === '' ? sameTime(one) || sameText(one) : one.reference === reference;
-  return { doubtful: candidates.some(isLike) };
+  return { doubtful: candidates.length >= TWIN_CANDIDATES_MAX || candidates.some(isLike) };
 }
