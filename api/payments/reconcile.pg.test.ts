@@ -145,7 +145,7 @@ test('a row that cannot be read is kept for an operator, and the list goes on be
   const server = createServer((request, response) => {
     const isSecond = request.url?.includes('broken-row') ?? false;
     const data = isSecond
-      ? [row('good-row', { transaction_date: now() })]
+      ? [row('good-row', { transaction_date: vietnamNow() })]
       : [row('broken-row', { amount_in: '1000.50' })];
     response.end(JSON.stringify({ data, meta: { pagination: { has_more: !isSecond } } }));
   }).listen(0, '127.0.0.1');
@@ -160,7 +160,7 @@ test('a row that cannot be read is kept for an operator, and the list goes on be
   server.close();
 });
 /** Vietnam's time, as the list has it. */
-const now = (): string => new Date(Date.now() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
+const vietnamNow = (): string => new Date(Date.now() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
 
 test('a wrong token is an error, and nothing counts as read', async () => {
   await api.pool.query(`UPDATE reconciliation SET next_at = now(), complete_at = NULL`);
