@@ -159,9 +159,6 @@ test('a row that cannot be read is kept for an operator, and the list goes on be
   expect(rows).toEqual([{ wrong_fields: ['amount_in'] }]);
   server.close();
 });
-/** Vietnam's time, as the list has it. */
-const vietnamNow = (): string => new Date(Date.now() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
-
 test('a wrong token is an error, and nothing counts as read', async () => {
   await api.pool.query(`UPDATE reconciliation SET next_at = now(), complete_at = NULL`);
   const wrong = deps({ sepayApi: { url: sepayUrl, token: 'wrong' } });
