@@ -95,6 +95,9 @@ describe('room on an engine', () => {
         fresh.id,
       ]);
       expect(await buryUnfit(narrowWorld.orchestrator, 60)).toEqual([]);
+      // An engine that has said nothing while a job waited is not there.
+      await narrowWorld.owner.query(`UPDATE engines SET updated_at = now() - interval '601 seconds'`);
+      expect((await buryUnfit(narrowWorld.orchestrator, 60)).map(({ id }) => id)).toEqual([fresh.id]);
     } finally {
       await narrow.drop();
     }

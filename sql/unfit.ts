@@ -3,12 +3,14 @@ import type { Database } from './pool.ts';
 
 /** They gather at the head of the queue, since all others pass them by. */
 const LOOKED_AT_MAX = 100;
+/** While a job waits, every engine that has an orchestrator tells its free disk twice a minute. */
+const GONE_AFTER_MINUTES = 10;
 
 export type UnfitJob = { id: string; dead_reason: string; dead_detail: string; attempts_started: number };
 
 /**
  * Of the first jobs in the queue, those that have waited `afterSeconds` and that no engine could ever hold go into the
- * dead letter as `no_engine_fits`: none has their profile, or none the memory for it, even when it is empty.
+ * dead letter as `no_engine_fits`: none that is there has their profile, or the memory for it even when it is empty.
  */
 export async function buryUnfit(db: Database, afterSeconds: number): Promise<UnfitJob[]> {
   const { rows } = await db.query<UnfitJob>(
@@ -24,7 +26,8 @@ export async function buryUnfit(db: Database, afterSeconds: number): Promise<Unf
      FROM first, largest
      WHERE jobs.id = first.id AND jobs.state = 'enrolled'
        AND jobs.next_task_at <= now() - make_interval(secs => $1::int)
-       AND NOT EXISTS (SELECT FROM engines e WHERE (e.profiles ->> first.needs)::bigint <= e.memory_bytes)
+       AND NOT EXISTS (SELECT FROM engines e WHERE (e.profiles ->> first.needs)::bigint <= e.memory_bytes
+                         AND e.updated_at > now() - make_interval(mins => ${GONE_AFTER_MINUTES}))
      RETURNING jobs.id, jobs.dead_reason, jobs.dead_detail, jobs.attempts_started`,
     [afterSeconds],
   );
