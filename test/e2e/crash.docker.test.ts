@@ -58,10 +58,11 @@ const POINTS: Point[] = [
     on: 'UPDATE',
     when: `OLD.state = 'creating' AND NEW.state = 'running'`,
   },
-  { after: '5 the first piece of log is stored', table: 'log_chunks', on: 'INSERT', when: 'NEW.seq = 0' },
+  // Delivery goes on beside the log and what becomes of the attempt: the process killed here may be the one that has just
+  // mailed.
+  { after: '5 the first piece of log is stored', table: 'log_chunks', on: 'INSERT', when: 'NEW.seq = 0', mailsMax: 2 },
   { after: '7 the call is remembered', table: 'signed_calls_seen', on: 'INSERT', when: 'true' },
   { after: '7 the manifest is accepted', ...moved('delivering') },
-  // Delivery goes on beside what becomes of the attempt: the process killed here may be the one that has just mailed.
   { after: '5 the log is closed', table: 'log_ends', on: 'INSERT', when: 'true', mailsMax: 2 },
   {
     after: '5 the attempt is settled',
