@@ -4,7 +4,7 @@
  * them into the job's stdin behind a proxy, `wait` on a created container answers 0 at once.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { z } from 'zod';
 import { chooseApiVersion } from './api-version.ts';
@@ -16,6 +16,8 @@ const CALL_LIMIT_MS = 10_000;
 /** Starting waits for the runtime; on a loaded host several seconds. */
 const START_LIMIT_MS = 60_000;
 const STOP_MARGIN_MS = 15_000;
+const OOM_EVENT_LATE_SECONDS = 2;
+const SIGKILL_EXIT = 137;
 
 const HTTP_NOT_MODIFIED = 304;
 const HTTP_BAD_REQUEST = 400;
@@ -117,15 +119,33 @@ export function makeDockerEngine(dockerHost: string): Engine {
     (docker.modem as { version?: string }).version = `v${chosen.version}`;
   }
 
+  /**
+   * The daemon marks a container as out of memory only when it hears of it before the exit. Its event comes in any case,
+   * at times a moment later.
+   */
+  async function hadOomEvent(id: string, { StartedAt, FinishedAt }: { StartedAt: string; FinishedAt: string }) {
+    const events = await docker.getEvents({
+      since: Math.floor(Date.parse(StartedAt) / 1_000),
+      // Of a moment to come the daemon waits for it.
+      until: Math.floor(Date.parse(FinishedAt) / 1_000) + OOM_EVENT_LATE_SECONDS,
+      filters: { container: [id], event: ['oom'] },
+      abortSignal: limit(),
+    });
+    const [first] = await (events as Readable).take(1).toArray();
+    return first !== undefined;
+  }
+
   async function inspect(id: string): Promise<ContainerState | undefined> {
     try {
       const raw = await docker.getContainer(id).inspect({ abortSignal: limit() });
+      const { State: state } = raw;
+      const isUnclear = state.Status === 'exited' && state.ExitCode === SIGKILL_EXIT && !state.OOMKilled;
       return {
         id: raw.Id,
-        status: raw.State.Status as ContainerState['status'],
-        exitCode: raw.State.ExitCode,
-        oomKilled: raw.State.OOMKilled,
-        error: raw.State.Error,
+        status: state.Status as ContainerState['status'],
+        exitCode: state.ExitCode,
+        oomKilled: isUnclear ? await hadOomEvent(raw.Id, state) : state.OOMKilled,
+        error: state.Error,
         raw,
       };
     } catch (error) {

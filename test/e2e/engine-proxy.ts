@@ -20,6 +20,7 @@ export type EngineProxy = {
 export async function startEngineProxy(
   dockerHost: string,
   change: (chunk: Buffer) => Buffer = (chunk) => chunk,
+  changeAnswer?: (chunk: Buffer) => Buffer,
 ): Promise<EngineProxy> {
   const dir = mkdtempSync(join(tmpdir(), 'lading-engine-proxy-'));
   const path = join(dir, 'docker.sock');
@@ -41,7 +42,12 @@ export async function startEngineProxy(
       },
     });
     client.pipe(keep).pipe(engine);
-    engine.pipe(client);
+    if (changeAnswer) {
+      const changed = new Transform({
+        transform: (chunk: Buffer, _encoding, done) => done(null, changeAnswer(chunk)),
+      });
+      engine.pipe(changed).pipe(client);
+    } else engine.pipe(client);
     if (frozen) engine.unpipe(client).pause();
     const pair = { client, engine };
     pairs.add(pair);
