@@ -38,6 +38,6 @@ export function explainOutcomes(asJson: boolean): string {
   if (asJson) return json(rows);
   const shown = rows.map((row) => ({ ...row, refund: row.refund ? 'yes' : null }));
   return `${table(shown, ['outcome', 'spends', 'next', 'fault', 'refund', 'meaning'])}
-Back-off is exponential with full jitter, at most ${RETRY_DELAY_MAX_SECONDS / 60} minutes; a provider's Retry-After counts.
+Back-off is exponential with full jitter, at most ${RETRY_DELAY_MAX_SECONDS / 60} minutes; a provider's Retry-After is waited for, up to a day.
 `;
 }

@@ -101,12 +101,15 @@ describe('what happens next', () => {
     });
   });
 
-  test("a provider's Retry-After is honoured, up to our own limit", () => {
+  test("a provider's Retry-After is honoured, up to a day: who comes back sooner spends an attempt for nothing", () => {
     expect(after('app_temporary', undefined, { ...now, retryAfterSeconds: 120 as never })).toMatchObject({
       delaySeconds: 120,
     });
     expect(after('app_temporary', undefined, { ...now, retryAfterSeconds: 86_400 as never })).toMatchObject({
-      delaySeconds: 900,
+      delaySeconds: 86_400,
+    });
+    expect(after('app_temporary', undefined, { ...now, retryAfterSeconds: 86_401 as never })).toMatchObject({
+      delaySeconds: 86_400,
     });
   });
 

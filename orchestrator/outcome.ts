@@ -5,6 +5,7 @@
  * code, and last the job's own words.
  */
 import { EXIT, type EndReason } from '../job-image/contract/exit-codes.ts';
+import { RETRY_AFTER_MAX_SECONDS } from '../job-image/contract/retry-after.ts';
 import type { StopReason, Verdict } from '../sql/attempts.ts';
 import {
   ATTEMPTS_MAX,
@@ -109,7 +110,7 @@ export function verdictOf(
       job: 'retries',
       spendsAttempt: true,
       ...(needsBiggerProfile && job.biggerProfile ? { profile: job.biggerProfile } : {}),
-      delaySeconds: Math.max(delay, Math.min(options.retryAfterSeconds ?? 0, RETRY_DELAY_MAX_SECONDS)),
+      delaySeconds: Math.max(delay, Math.min(options.retryAfterSeconds ?? 0, RETRY_AFTER_MAX_SECONDS)),
     };
   }
   const lost = job.losses + 1;

@@ -1,4 +1,5 @@
-const RETRY_AFTER_MAX_SECONDS = 86_400;
+/** A day: what asks for more is taken for a mistake. */
+export const RETRY_AFTER_MAX_SECONDS = 86_400;
 
 /** Seconds of a `Retry-After` header, given as seconds or as a date; undefined for anything else. */
 export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | undefined {

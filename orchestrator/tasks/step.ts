@@ -3,6 +3,7 @@
  * would poll for delayed work, and it raises its count when a task is taken, so that a crash spends a try.
  */
 import type { Logger } from 'pino';
+import { RETRY_AFTER_MAX_SECONDS } from '../../job-image/contract/retry-after.ts';
 import type { Pool } from '../../sql/pool.ts';
 import { buryStep, deferStep, postponeStep, renewStep, type Step } from '../../sql/steps.ts';
 import type { JobEnded } from '../metrics.ts';
@@ -50,7 +51,7 @@ async function postpone(deps: StepDeps, about: About, detail: string, afterSecon
   if (failures >= STEP_FAILURES_MAX)
     return bury(deps, about, about.exhausted, `${about.task} failed ${failures} times; the last: ${detail}`);
   const delay = backoffSeconds(deps.retryBaseSeconds, about.failures, STEP_DELAY_MAX_SECONDS, Math.random());
-  const seconds = Math.max(delay, Math.min(afterSeconds, STEP_DELAY_MAX_SECONDS));
+  const seconds = Math.max(delay, Math.min(afterSeconds, RETRY_AFTER_MAX_SECONDS));
   if (!(await postponeStep(deps.pool, about.step, seconds))) return false;
   deps.log.warn({ job: about.step.jobId, task: about.task, detail, afterSeconds: seconds }, 'step postponed');
   return true;
