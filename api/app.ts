@@ -49,7 +49,7 @@ const KEY_REQUESTS_PER_MINUTE = 600;
 const HOUR_SECONDS = 3_600;
 const FOLLOWS_OF_KEY_MAX = 5;
 /** Many customers may stand behind one address, and none may take everybody's places. */
-const WATCHERS_OF_ADDRESS_MAX = 50;
+export const WATCHERS_OF_ADDRESS_MAX = 50;
 
 /** The whole HTTP surface, from plain dependencies. */
 export function makeApp(deps: AppDeps): Koa<State> {

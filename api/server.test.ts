@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ensureTls, type TlsFiles } from '../sandbox/tls.ts';
 import { listen, UNANSWERED_MAX, type Server } from './server.ts';
 
-const LIMITS = { headersLimitMs: 300, requestLimitMs: 600, checkedEveryMs: 50 };
+const LIMITS = { headersLimitMs: 300, requestLimitMs: 600, checkedEveryMs: 50, readLimitMs: 500 };
 let dirs: string[];
 let tls: TlsFiles;
 let renewed: TlsFiles;
@@ -134,5 +135,34 @@ test('who asks on without reading the answers is cut off, and few of his request
   socket.resume().write('GET / HTTP/1.1\r\nHost: api\r\n\r\n'.repeat(1_500));
   await new Promise((resolve) => socket.once('close', resolve));
   expect(begun).toBe(UNANSWERED_MAX);
+  await server.stop();
+});
+
+test('who does not read his answer is cut off, and who reads it gets it', async () => {
+  const answer = Buffer.alloc(16 * 1024 * 1024, 'x');
+  const over: Promise<unknown>[] = [];
+  const server = await listen(
+    (_request, response) => {
+      over.push(once(response, 'close'));
+      response.end(answer);
+    },
+    { host: '127.0.0.1', port: 0 },
+    LIMITS,
+  );
+  const bytesRead = async (begin: () => Promise<unknown>): Promise<number> => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n');
+    await begin();
+    let bytes = 0;
+    socket.on('data', (piece: Buffer) => (bytes += piece.length));
+    await new Promise((resolve) => socket.once('close', resolve));
+    return bytes;
+  };
+  expect(await bytesRead(() => Promise.resolve())).toBeGreaterThan(answer.length);
+  const unread = async (): Promise<void> => {
+    while (over.length < 2) await setImmediate();
+    await over[1];
+  };
+  expect(await bytesRead(unread)).toBeLessThan(answer.length);
   await server.stop();
 });

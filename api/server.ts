@@ -5,8 +5,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
-/** How long a client may take to send a request, and how often that is looked at. */
-const SLOWNESS = { headersLimitMs: 10_000, requestLimitMs: 15_000, checkedEveryMs: 2_000 };
+/** How long a client may take to send a request, how often that is looked at, and how long to read a whole answer. */
+const SLOWNESS = { headersLimitMs: 10_000, requestLimitMs: 15_000, checkedEveryMs: 2_000, readLimitMs: 60_000 };
 /** Longer than the idle limit usual in reverse proxies (60 s), so that the proxy closes first. */
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_MAX_BYTES = 16 * 1024;
@@ -14,8 +14,6 @@ const HEADERS_MAX = 64;
 const CONNECTIONS_MAX = 2_000;
 /** Requests that one connection may send before it has read the answers to those before. */
 export const UNANSWERED_MAX = 16;
-/** A connection on which nothing moves for so long is cut off; whoever listens to events hears something sooner. */
-const SILENCE_MAX_MS = 120_000;
 const REFUSALS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
@@ -49,7 +47,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 /** What a client asks without reading would fill our memory with answers: beyond the limit the connection is cut off. */
-function boundUnanswered(handler: RequestListener): RequestListener {
+function boundUnanswered(handler: RequestListener, readLimitMs: number): RequestListener {
   const unanswered = new WeakMap<Socket, number>();
   return (request, response) => {
     const { socket } = request;
@@ -59,7 +57,13 @@ function boundUnanswered(handler: RequestListener): RequestListener {
       return;
     }
     unanswered.set(socket, before + 1);
-    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    let unread: NodeJS.Timeout | undefined;
+    // All of it is written by then; streams that go on have limits of their own.
+    response.once('prefinish', () => (unread = setTimeout(() => socket.destroy(), readLimitMs)));
+    response.once('close', () => {
+      clearTimeout(unread);
+      unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
+    });
     handler(request, response);
   };
 }
@@ -82,11 +86,10 @@ export async function listen(
     minVersion: 'TLSv1.2' as const,
     handshakeTimeout: slowness.headersLimitMs,
   };
-  const bounded = boundUnanswered(handler);
+  const bounded = boundUnanswered(handler, slowness.readLimitMs);
   const server: HttpServer | HttpsServer = tls
     ? createTlsServer({ ...limits, ...tls }, bounded)
     : createServer(limits, bounded);
-  server.setTimeout(SILENCE_MAX_MS);
   server.on('clientError', refuse);
   // With those whose handshake is not done, which the server itself does not count.
   const sockets = new Set<Socket>();

@@ -3,6 +3,7 @@ import { pay } from '../payments/test-webhook.ts';
 import type { Pool } from '../../sql/pool.ts';
 import { hear } from '../../sql/hear.ts';
 import { placeTestOrder, runAttempt, startTestApi, type TestApi } from '../test-setup.ts';
+import { WATCHERS_OF_ADDRESS_MAX } from '../app.ts';
 import { makeNews } from '../news.ts';
 
 let api: TestApi;
@@ -130,4 +131,30 @@ describe('the events of an order', () => {
     for (const one of leave) one();
     expect(news.listeners()).toBe(0);
   });
+});
+
+test('an address watches so many orders at once and no more; a place that was left is free again', async () => {
+  const own = await startTestApi();
+  try {
+    const watching: Watching[] = [];
+    let order = await placeTestOrder(own);
+    for (let n = 0; n < WATCHERS_OF_ADDRESS_MAX; n += 1) {
+      // A few may listen to one order.
+      if (n % 5 === 0) order = await placeTestOrder(own);
+      watching.push(await watch(order.token, own));
+    }
+    order = await placeTestOrder(own);
+    const refused = await fetch(`${own.url}/v1/orders/${order.token}/events`);
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([503, 'too_many_listeners']);
+    await watching.pop()?.leave();
+    await until(async () => {
+      const gone = new AbortController();
+      const { status } = await fetch(`${own.url}/v1/orders/${order.token}/events`, { signal: gone.signal });
+      gone.abort();
+      return status === 200;
+    });
+    for (const one of watching) await one.leave();
+  } finally {
+    await own.stop();
+  }
 });

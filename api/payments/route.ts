@@ -6,6 +6,7 @@ import type { Context, State } from '../context.ts';
 import type { Metrics } from '../metrics.ts';
 import { Problem } from '../problem.ts';
 import { parseJson, readBody } from '../read-body.ts';
+import { isNestedTooDeep } from './nesting.ts';
 import { recordPayment } from './record-payment.ts';
 import type { SenderCheck } from './senders.ts';
 import { parseSepayEvent, type BankTransaction } from './sepay-event.ts';
@@ -49,25 +50,8 @@ function sepayHeaders(headers: IncomingHttpHeaders): SepayHeaders {
 type Understood =
   { transaction: BankTransaction } | { problem: 'not_json' | 'not_a_transaction'; wrongFields: string[] };
 
-const NESTING_MAX = 32;
-const STRINGS = /"(?:[^"\\]|\\.)*"/gs;
-
-/** How deep the values of a JSON text are nested. */
-function nestingOf(raw: Buffer): number {
-  let depth = 0;
-  let deepest = 0;
-  for (const character of raw.toString('latin1').replaceAll(STRINGS, '')) {
-    if (character === '[' || character === '{') {
-      depth += 1;
-      deepest = Math.max(deepest, depth);
-    } else if (character === ']' || character === '}') depth -= 1;
-  }
-  return deepest;
-}
-
 function understand(raw: Buffer): Understood {
-  // Postgres refuses what is nested deeper than its stack; no transaction is nested at all.
-  if (nestingOf(raw) > NESTING_MAX) return { problem: 'not_a_transaction', wrongFields: [] };
+  if (isNestedTooDeep(raw.toString('latin1'))) return { problem: 'not_a_transaction', wrongFields: [] };
   let json: unknown;
   try {
     json = parseJson(raw);

@@ -1,6 +1,7 @@
 /** SePay's list of transactions (v2): https://developer.sepay.vn/en/sepay-api/v2/giao-dich/danh-sach */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { isNestedTooDeep } from './nesting.ts';
 import {
   account,
   parseListTime,
@@ -43,6 +44,8 @@ export const rowId = (json: unknown): string | undefined => rowSchema.pick({ id:
 export function parseListRow(
   json: unknown,
 ): { transaction: BankTransaction; wrongFields?: never } | { transaction?: never; wrongFields: string[] } {
+  const body = storableJson(json);
+  if (isNestedTooDeep(body)) return { wrongFields: ['nested too deep'] };
   const parsed = rowSchema.safeParse(json);
   if (!parsed.success) return { wrongFields: parsed.error.issues.map((issue) => issue.path.map(String).join('.')) };
   const row = parsed.data;
@@ -58,7 +61,7 @@ export function parseListRow(
       code: row.code,
       reference: row.reference_number,
       transferredAt: row.transaction_date,
-      body: storableJson(json),
+      body,
     },
   };
 }

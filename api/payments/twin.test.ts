@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { TWIN_CANDIDATES_MAX } from '../../sql/payments.ts';
 import { twinOf } from './twin.ts';
 
 const at = new Date('2026-01-31T00:00:00Z');
@@ -37,4 +38,16 @@ test.each([
   ['nothing to compare with', {}, [], { doubtful: false }],
 ])('%s', (_, changes, candidates, expected) => {
   expect(twinOf({ ...transaction, ...changes }, candidates)).toEqual(expected);
+});
+
+test('where there may be more candidates than were looked at, none alike is a doubt', () => {
+  const other = { ...told, reference: 'FT26002', content: 'x', transferred_at: later };
+  const of = (count: number) =>
+    twinOf(
+      transaction,
+      Array.from({ length: count }, () => other),
+    );
+  expect(of(TWIN_CANDIDATES_MAX - 1)).toEqual({ doubtful: false });
+  expect(of(TWIN_CANDIDATES_MAX)).toEqual({ doubtful: true });
+  expect(twinOf(transaction, [told, ...Array.from({ length: TWIN_CANDIDATES_MAX }, () => other)])).toEqual({ twin: 1 });
 });

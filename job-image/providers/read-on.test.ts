@@ -79,3 +79,9 @@ test('a page is taken where a page is what there should be', async () => {
   const page = says(200, { 'content-length': 5, 'content-type': 'text/html' }, 'AAAAA');
   expect(await read([page], { contentType: 'text/html' })).toBe('AAAAA');
 });
+
+test('one that never ends does, at the limit', async () => {
+  const five = says(200, { 'content-length': 5 }, 'AAAAA');
+  expect(await read([five], { maxBytes: 5 })).toBe('AAAAA');
+  await expect(read([five], { maxBytes: 4 })).rejects.toMatchObject({ reason: 'manifest_invalid' });
+});

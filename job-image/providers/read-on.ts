@@ -9,7 +9,7 @@ import { SourceMismatchError } from './provider.ts';
 /** Against a source that hands out a few bytes and breaks, for ever. */
 const REOPENS_MAX = 200;
 /** Against one that never ends; longer than any lecture. */
-export const CONTENT_MAX_BYTES = 64 * 1024 ** 3;
+const CONTENT_MAX_BYTES = 64 * 1024 ** 3;
 const CONTENT_RANGE = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/;
 /** What an error or a sign-in page comes as, whatever its status says. */
 const PAGE =
@@ -24,6 +24,7 @@ export type Part = {
   readonly retry: RetryLimits;
   /** What it is expected to be; a page in place of it is refused. */
   readonly contentType?: string;
+  readonly maxBytes?: number;
 };
 
 type Opened = { start: number; total: number | undefined; etag: string | undefined };
@@ -66,7 +67,7 @@ export async function* readOn(
   signal: AbortSignal,
   onOpen: (response: Response) => void = () => undefined,
 ): AsyncGenerator<Buffer> {
-  const { url, what, offset, length, retry } = part;
+  const { url, what, offset, length, retry, maxBytes = CONTENT_MAX_BYTES } = part;
   const known = createHash('sha256');
   let at = offset;
   let until = length === undefined ? undefined : offset + length;
@@ -122,8 +123,7 @@ export async function* readOn(
           if (bytes.length > 0) {
             at += bytes.length;
             failures = 0;
-            if (at - offset > CONTENT_MAX_BYTES)
-              throw new JobEnd('manifest_invalid', `${what}: more than ${CONTENT_MAX_BYTES} bytes`);
+            if (at - offset > maxBytes) throw new JobEnd('manifest_invalid', `${what}: more than ${maxBytes} bytes`);
             known.update(bytes);
             yield bytes;
           }
