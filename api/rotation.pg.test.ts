@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
 import { tokenPath } from '../job-image/contract/signed-call.ts';
 import { keyIdOf } from '../keys/master-keys.ts';
@@ -14,6 +13,7 @@ import { writeInPlace } from '../keys/write-in-place.ts';
 import { startProcess, type Started } from '../sandbox/process.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeWorld, runningTestAttempt, type World } from '../test/orders.ts';
+import { postSignedCall } from './test-signed-call.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const WAIT_LIMIT_MS = 15_000;
@@ -86,18 +86,9 @@ async function webhook(secret: string): Promise<number> {
 }
 /** 503 is the answer to an authentic call whose token nobody has made yet. */
 async function signedCall(master: Buffer, attemptId: string): Promise<number> {
-  const [id, at] = [randomUUID(), new Date()];
   const body = JSON.stringify({ type: 'attempt.token', attemptId, n: 1 });
-  const answer = await fetch(`${url}${tokenPath(attemptId)}`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(deriveAttemptKey(master, attemptId)).sign(id, at, body),
-    },
-    body,
-  });
+  const call = { id: randomUUID(), attemptId, body, key: deriveAttemptKey(master, attemptId) };
+  const answer = await postSignedCall(url + tokenPath(attemptId), call);
   await answer.text();
   return answer.status;
 }

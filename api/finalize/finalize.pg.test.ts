@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { deriveAttemptKey } from '../../job-image/contract/attempt-key.ts';
 import { FINALIZE_MAX_BYTES, finalizePath } from '../../job-image/contract/signed-call.ts';
 import { settle, type AttemptRow } from '../../sql/attempts.ts';
 import { takeDelivery } from '../../sql/steps.ts';
 import { pay } from '../payments/test-webhook.ts';
+import { postSignedCall } from '../test-signed-call.ts';
 import {
   countRows,
   MASTER_KEY,
@@ -32,19 +32,8 @@ const manifestOf = (attemptId: string, paths = ['a.html', 'video/b.mp4']): strin
   JSON.stringify({ type: 'attempt.finalized', attemptId, folderId: 'folder-1', files: paths.map(file) });
 
 type Call = { id?: string; key?: string; at?: Date; to?: string };
-function send(attemptId: string, body: string, { id = `msg_${randomUUID()}`, key, at = new Date(), to }: Call = {}) {
-  const signature = new Webhook(key ?? deriveAttemptKey(MASTER_KEY, attemptId)).sign(id, at, body);
-  return fetch(`${api.url}${finalizePath(to ?? attemptId)}`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': signature,
-    },
-    body,
-  });
-}
+const send = (attemptId: string, body: string, { id = `msg_${randomUUID()}`, to, ...more }: Call = {}) =>
+  postSignedCall(api.url + finalizePath(to ?? attemptId), { id, attemptId, body, ...more });
 const codeOf = async (response: Response): Promise<unknown> => {
   const { status, code } = (await response.json()) as { status: number; code: string };
   expect(response.status).toBe(status);

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { deriveAttemptKey } from '../../job-image/contract/attempt-key.ts';
 import { deriveResumeKey, openSession, sealSession } from '../../job-image/contract/sealed-session.ts';
 import {
@@ -13,6 +12,7 @@ import {
 import { beginNextAttempt } from '../../sql/queue.ts';
 import { beginRunning, recordContainer, settle, type AttemptRow } from '../../sql/attempts.ts';
 import { pay } from '../payments/test-webhook.ts';
+import { postSignedCall } from '../test-signed-call.ts';
 import { createAttempt, MASTER_KEY, placeTestOrder, runAttempt, startTestApi, type TestApi } from '../test-setup.ts';
 
 let api: TestApi;
@@ -33,20 +33,11 @@ async function tell(
   told: Partial<ProgressCall>,
   more: { id?: string; key?: string; padding?: number; about?: string } = {},
 ): Promise<{ status: number; code?: string; sessions?: { path: string; sealed: string }[] }> {
-  const at = new Date();
   const id = more.id ?? progressCallId(attemptId, n);
   const call = { type: 'attempt.progress', attemptId: more.about ?? attemptId, n, ...NOTHING, ...told };
   const body = JSON.stringify(call) + ' '.repeat(more.padding ?? 0);
-  const response = await fetch(`${api.url}${progressPath(attemptId)}`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(more.key ?? deriveAttemptKey(MASTER_KEY, attemptId)).sign(id, at, body),
-    },
-    body,
-  });
+  const { key } = more;
+  const response = await postSignedCall(api.url + progressPath(attemptId), { id, attemptId, body, key });
   return { status: response.status, ...((await response.json()) as object) };
 }
 

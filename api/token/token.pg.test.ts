@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { deriveAttemptKey } from '../../job-image/contract/attempt-key.ts';
 import { openToken, sealToken } from '../../job-image/contract/sealed-token.ts';
 import { TOKEN_CALL_MAX_BYTES, tokenPath, TOKENS_MAX } from '../../job-image/contract/signed-call.ts';
@@ -8,6 +7,7 @@ import { renewLeases } from '../../sql/leases.ts';
 import { settle, type AttemptRow } from '../../sql/attempts.ts';
 import { askForDriveToken, giveDriveToken } from '../../sql/drive-tokens.ts';
 import { pay } from '../payments/test-webhook.ts';
+import { postSignedCall } from '../test-signed-call.ts';
 import { createAttempt, MASTER_KEY, placeTestOrder, runAttempt, startTestApi, type TestApi } from '../test-setup.ts';
 
 let api: TestApi;
@@ -26,20 +26,11 @@ async function ask(
   n: number,
   more: { id?: string; key?: string; about?: string; padding?: number } = {},
 ): Promise<{ status: number; code?: string; sealed?: string; retryAfter: string | null }> {
-  const at = new Date();
   const id = more.id ?? `msg_${attemptId}_token_${n}`;
   const body =
     JSON.stringify({ type: 'attempt.token', attemptId: more.about ?? attemptId, n }) + ' '.repeat(more.padding ?? 0);
-  const response = await fetch(`${api.url}${tokenPath(attemptId)}`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(more.key ?? deriveAttemptKey(MASTER_KEY, attemptId)).sign(id, at, body),
-    },
-    body,
-  });
+  const { key } = more;
+  const response = await postSignedCall(api.url + tokenPath(attemptId), { id, attemptId, body, key });
   const answer = (await response.json()) as { code?: string; sealed?: string };
   return { status: response.status, ...answer, retryAfter: response.headers.get('retry-after') };
 }
