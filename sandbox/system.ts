@@ -2,25 +2,21 @@
  * A whole Lading on this host, each part a process of its own, against the stand-ins of this folder: what `script/demo`
  * shows and what the end-to-end tests break. The product's processes get their production code and other base URLs.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import pg from 'pg';
-import { migrate, SERVICE_ROLES, type ServiceRole } from '../sql/migrate.ts';
+import type { ServiceRole } from '../sql/migrate.ts';
 import { ensureServiceAccount } from './credentials.ts';
 import { freePort } from './free-port.ts';
-import { startPostgres, urlAs, type Postgres } from './postgres.ts';
+import { startPostgres } from './postgres.ts';
 import { startProcess, type Started } from './process.ts';
+import { removeContainers } from './remove-containers.ts';
+import { makeDatabase } from './system-database.ts';
 import { ensureTls } from './tls.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const DOCKER_LIMIT_MS = 30_000;
-const REMOVAL_PAUSE_MS = 100;
 const SHARED_DRIVE_ID = '0ALadingSandboxDrive';
 const BANK = { bin: '970422', accountNumber: '0123456789', accountName: 'LADING SANDBOX' };
 
@@ -70,26 +66,6 @@ export type System = {
 
 const hostOf = (url: string): string => new URL(url).host;
 
-/**
- * Orchestrators hand over and leave containers alone; when nobody is left to take them, they go here. One whose removal
- * was begun before is refused by the daemon until it is gone: asked again until none is left.
- */
-async function removeContainers({ installation, dockerHost }: SystemOptions): Promise<void> {
-  // Not the synchronous call: the engine may be reached through a proxy of this very process.
-  const docker = async (...args: string[]): Promise<string> =>
-    (await promisify(execFile)('docker', ['--host', dockerHost, ...args], { timeout: DOCKER_LIMIT_MS })).stdout;
-  const left = async (): Promise<string[]> => {
-    const ids = await docker('ps', '--all', '--quiet', '--filter', `label=vn.lading.installation=${installation}`);
-    return ids.split('\n').filter((id) => id !== '');
-  };
-  const until = Date.now() + DOCKER_LIMIT_MS;
-  for (let ids = await left(); ids.length > 0; ids = await left()) {
-    const refused = await docker('rm', '--force', ...ids).catch((error: unknown) => error);
-    if (refused instanceof Error && Date.now() > until) throw refused;
-    if (refused instanceof Error) await sleep(REMOVAL_PAUSE_MS);
-  }
-}
-
 type Secrets = (name: string, value: string) => string;
 
 function secretStore(dir: string): Secrets {
@@ -98,32 +74,6 @@ function secretStore(dir: string): Secrets {
     const path = join(dir, name);
     writeFileSync(path, value, { mode: 0o600 });
     return path;
-  };
-}
-
-async function makeDatabase(server: Postgres, installation: string) {
-  const database = `lading_${installation.replaceAll('-', '_')}_${randomBytes(3).toString('hex')}`;
-  const asAdmin = async (sql: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: server.adminUrl });
-    await client.connect();
-    try {
-      await client.query(sql);
-    } finally {
-      await client.end();
-    }
-  };
-  await asAdmin(`CREATE DATABASE ${database}`);
-  const passwords: Partial<Record<ServiceRole, string>> = server.ours
-    ? Object.fromEntries(SERVICE_ROLES.map((role) => [role, randomBytes(18).toString('base64url')]))
-    : {};
-  const url = new URL(server.adminUrl);
-  url.pathname = `/${database}`;
-  await migrate(url.href, passwords, () => undefined);
-  return {
-    urlFor: (role: ServiceRole) => urlAs(server.adminUrl, database, role, passwords[role]),
-    drop: async () => {
-      if (!server.ours) await asAdmin(`DROP DATABASE ${database} WITH (FORCE)`);
-    },
   };
 }
 
