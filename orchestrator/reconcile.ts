@@ -142,7 +142,10 @@ async function settleGone(deps: ReconcileDeps): Promise<void> {
     const lease = { attemptId: attempt.id, epoch: attempt.lease_epoch };
     const detail = `nobody has looked after engine ${attempt.engine} for ${GONE_AFTER_SECONDS} s`;
     deps.log.error({ job: attempt.job_id, attempt: attempt.id, engine: attempt.engine }, 'its engine is gone');
-    await settleWithoutContainer(deps, lease, detail);
+    // What fails here is held by us from now on, and mended as what is our own.
+    await settleWithoutContainer(deps, lease, detail).catch((error: unknown) =>
+      deps.log.error({ err: error, attempt: attempt.id }, 'not settled, trying again'),
+    );
   }
 }
 

@@ -4,9 +4,10 @@ import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { heldStep, insertTestOrder, makeWorld, TEST_COURSE, type World } from '../test/orders.ts';
 import { claimCourseFolder, forgetCourseFolder, readyCourseFolder } from './course-folders.ts';
 import { deliveryFacts } from './deliveries.ts';
-import { bury, findJob, insertJob } from './jobs.ts';
+import { bury } from '../test/moves.ts';
+import { findJob, insertJob } from './jobs.ts';
 import { inTransaction } from './pool.ts';
-import { redriveJob } from './redrive.ts';
+import { redriveJob } from '../test/moves.ts';
 import { beginEnrol, confirmEnrol } from './steps.ts';
 
 let database: TestDatabase;

@@ -11,10 +11,11 @@ import {
 } from '../test/orders.ts';
 import { recordFinalized, settle, type Verdict } from './attempts.ts';
 import { recordGrant, recordMail } from './deliveries.ts';
-import { acceptManifest, bury, cancelJob, findJob, JOB_STATES, type JobState } from './jobs.ts';
+import { acceptManifest, findJob, JOB_STATES, type JobState } from './jobs.ts';
+import { bury, cancelJob } from '../test/moves.ts';
 import { inTransaction } from './pool.ts';
 import { beginEnrol, complete, confirmEnrol, takeDelivery } from './steps.ts';
-import { redriveJob } from './redrive.ts';
+import { redriveJob } from '../test/moves.ts';
 import { withdrawManifest } from './false-manifest.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
 

@@ -75,21 +75,6 @@ export const acceptManifest = (db: Database, id: string, folderId: string): Prom
     [id, folderId],
   );
 
-/** Into the dead letter, from the state the caller saw. `reason` is of the closed list, `detail` for the operator. */
-export const bury = (
-  db: Database,
-  id: string,
-  from: JobState,
-  reason: string,
-  detail: string,
-): Promise<JobRow | undefined> =>
-  maybeOne<JobRow>(
-    db,
-    `UPDATE jobs SET state = 'dead', dead_reason = $3::text, dead_detail = $4::text, updated_at = now()
-     WHERE id = $1::uuid AND state = $2::text AND state NOT IN ('completed', 'dead') RETURNING ${JOB_COLUMNS}`,
-    [id, from, reason, detail],
-  );
-
 /**
  * Open jobs whose task is due and was perhaps never queued, or whose task died with its process. What has just moved is
  * left to the task that was queued with the move, for a while; a step that was postponed has no task and is due at once.
@@ -108,19 +93,6 @@ export async function dueSteps(
   );
   return rows;
 }
-
-/**
- * Cancels a job at whatever point it is, as lading_owner: one that waits dies at once, one that runs is stopped by
- * whoever holds it. An operator's key does it with `operatorCancels`.
- */
-export async function cancelJob(db: Database, id: string, detail: string): Promise<Cancelled> {
-  const row = await maybeOne<{ answer: Cancelled }>(db, 'SELECT cancel_job($1::uuid, $2::text) AS answer', [
-    id,
-    detail,
-  ]);
-  return row?.answer ?? 'unknown';
-}
-export type Cancelled = 'dead' | 'stopping' | 'too_late' | 'unknown';
 
 /**
  * How long until the next step falls due, in milliseconds; undefined when nothing is open: no job, and no attempt. What

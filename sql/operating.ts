@@ -3,12 +3,13 @@
  * change with its before and after, all or nothing; the API's role has no other way to do it.
  */
 import type { CourseRow, RightsRecord } from './courses.ts';
-import type { Cancelled } from './jobs.ts';
 import { maybeOne, type Database } from './pool.ts';
-import type { Redriven } from './redrive.ts';
 
 /** Whose key, and in which request. */
 export type Act = { keyId: string; requestId: string };
+
+export type Cancelled = 'dead' | 'stopping' | 'too_late' | 'unknown';
+export type Redriven = 'redriven' | 'not_dead' | 'still_running' | 'unknown';
 
 async function resultOf<T>(db: Database, text: string, { keyId, requestId }: Act, ...args: unknown[]): Promise<T> {
   const row = await maybeOne<{ result: T }>(db, text, [keyId, requestId, ...args]);

@@ -12,9 +12,10 @@ import {
 import { beginRunning, recordContainer, recordFinalized, settle, type AttemptRow } from './attempts.ts';
 import { deliveryFacts, findDelivery, recordGrant } from './deliveries.ts';
 import { insertFiles, listFiles } from './files.ts';
-import { acceptManifest, bury, findJob } from './jobs.ts';
+import { acceptManifest, findJob } from './jobs.ts';
+import { bury } from '../test/moves.ts';
 import { inTransaction } from './pool.ts';
-import { redriveJob } from './redrive.ts';
+import { redriveJob } from '../test/moves.ts';
 import { sqlStateOf, SQLSTATE } from './sqlstate.ts';
 
 let database: TestDatabase;

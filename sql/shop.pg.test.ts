@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { insertTestJob, insertTestOrder, makeWorld, TEST_COURSE, testJobIn, type World } from '../test/orders.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
-import { bury, insertJob } from './jobs.ts';
+import { bury } from '../test/moves.ts';
+import { insertJob } from './jobs.ts';
 import { inTransaction } from './pool.ts';
 import { rotateShopSecret } from './shop-secrets.ts';
 import {

@@ -12,7 +12,8 @@ import {
 import { settle } from './attempts.ts';
 import { claimCourseFolder, returnToEnrolling } from './course-folders.ts';
 import { withdrawManifest } from './false-manifest.ts';
-import { bury, dueSteps, nextDueMs } from './jobs.ts';
+import { bury } from '../test/moves.ts';
+import { dueSteps, nextDueMs } from './jobs.ts';
 import type { Database } from './pool.ts';
 import {
   beginEnrol,

@@ -1,7 +1,7 @@
 /** The catalogue over the API, the report of the targets, and the limits of every page. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { quarantineEngine, releaseEngine } from '../../sql/engines.ts';
-import { cancelJob } from '../../sql/jobs.ts';
+import { cancelJob } from '../../test/moves.ts';
 import { enrolledTestJob, TEST_ENGINE, testJobIn, makeWorld } from '../../test/orders.ts';
 import { startTestApi, type TestApi } from '../test-setup.ts';
 import { makeCall, type Call } from './test-keys.ts';

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { settle } from '../../sql/attempts.ts';
-import { cancelJob, findJob } from '../../sql/jobs.ts';
+import { cancelJob } from '../../test/moves.ts';
+import { findJob } from '../../sql/jobs.ts';
 import { operatorCancels } from '../../sql/operating.ts';
 import {
   beginTestAttempt,

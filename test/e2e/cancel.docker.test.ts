@@ -1,7 +1,7 @@
 /** A job cancelled at any instant of its life: it dies of just that, and nothing of it is left behind. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { cancelJob } from '../../sql/jobs.ts';
+import { cancelJob } from '../moves.ts';
 import { inTransaction } from '../../sql/pool.ts';
 import { jobOf, settledAttempt, startFixtureE2e, type FixtureE2e } from './fixture-world.ts';
 import { attemptsOf, containersOf, eventually, runningAttempt } from './world.ts';

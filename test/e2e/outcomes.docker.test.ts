@@ -1,7 +1,7 @@
 /** What becomes of a job whose container ends in this way or that: from the engine's evidence to the budgets of the job. */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cancelJob } from '../../sql/jobs.ts';
+import { cancelJob } from '../moves.ts';
 import { inTransaction } from '../../sql/pool.ts';
 import { fixtureImage, jobOf, linesOfStream, settledAttempt, startFixtureE2e, storedLines } from './fixture-world.ts';
 import type { FixtureE2e, JobSeen } from './fixture-world.ts';

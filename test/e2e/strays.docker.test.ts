@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { LABEL } from '../../orchestrator/container-spec.ts';
 import { makeDockerEngine } from '../../orchestrator/engine/docker.ts';
 import { sweep } from '../../orchestrator/sweep.ts';
-import { cancelJob } from '../../sql/jobs.ts';
+import { cancelJob } from '../moves.ts';
 import { inTransaction } from '../../sql/pool.ts';
 import { startEngineProxy, type EngineProxy } from './engine-proxy.ts';
 import { settledAttempt, startFixtureE2e, type FixtureE2e } from './fixture-world.ts';
