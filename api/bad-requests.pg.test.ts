@@ -1,24 +1,15 @@
 /** Much that is bad, at a process of its own: what must stay true when the API is not treated kindly. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Agent, fetch as undiciFetch } from 'undici';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startProcess, type Started } from '../sandbox/process.ts';
+import type { Started } from '../sandbox/process.ts';
 import { lookIntoHeap, type Heap } from '../test/heap.ts';
 import { pay, sepayEvent, signedBySepay, unixNow } from './payments/test-webhook.ts';
-import {
-  BANK,
-  countRows,
-  MASTER_KEY,
-  placeTestOrder,
-  SECRETS,
-  startTestApi,
-  TOKEN_KEY,
-  type TestApi,
-} from './test-setup.ts';
+import { startTestApiProcess } from '../test/api-process.ts';
+import { countRows, placeTestOrder, SECRETS, startTestApi, type TestApi } from './test-setup.ts';
 
 let api: TestApi;
 let folder: string;
@@ -27,31 +18,10 @@ let heap: Heap;
 beforeAll(async () => {
   api = await startTestApi();
   folder = mkdtempSync(join(tmpdir(), 'lading-storm-'));
-  const secret = (name: string, value: string): string => {
-    writeFileSync(join(folder, name), value, { mode: 0o600 });
-    return join(folder, name);
-  };
-  const logPath = join(folder, 'api.log');
-  stormed = await startProcess({
-    name: 'api',
-    script: fileURLToPath(new URL('main.ts', import.meta.url)),
-    env: {
-      NODE_OPTIONS: '--inspect=127.0.0.1:0',
-      PORT: '0',
-      OPERATIONS_PORT: '0',
-      PUBLIC_URL: 'https://api.example',
-      DATABASE_URL_FILE: secret('database-url', api.database.urlFor('lading_api')),
-      ORDER_TOKEN_KEY_FILE: secret('order-token-key', TOKEN_KEY.toString('base64')),
-      MASTER_KEY_FILE: secret('master-key', MASTER_KEY.toString('base64')),
-      SEPAY_WEBHOOK_SECRETS_FILE: secret('sepay', SECRETS.join('\n')),
-      BANK_BIN: BANK.bin,
-      BANK_ACCOUNT_NUMBER: BANK.accountNumber,
-      BANK_ACCOUNT_NAME: BANK.accountName,
-      ORDERS_PER_MINUTE: '100000',
-    },
-    logPath,
+  stormed = await startTestApiProcess(api.database, folder, {
+    env: { NODE_OPTIONS: '--inspect=127.0.0.1:0', ORDERS_PER_MINUTE: '100000' },
   });
-  heap = await lookIntoHeap(logPath);
+  heap = await lookIntoHeap(join(folder, 'api.log'));
 });
 afterAll(async () => {
   heap.close();

@@ -1,21 +1,20 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { deriveAttemptKey } from '../job-image/contract/attempt-key.ts';
 import { tokenPath } from '../job-image/contract/signed-call.ts';
 import { keyIdOf } from '../keys/master-keys.ts';
 import { formatSecretLines } from '../keys/secret-lines.ts';
 import { writeInPlace } from '../keys/write-in-place.ts';
-import { startProcess, type Started } from '../sandbox/process.ts';
+import type { Started } from '../sandbox/process.ts';
 import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeWorld, runningTestAttempt, type World } from '../test/orders.ts';
+import { startTestApiProcess } from '../test/api-process.ts';
 import { postSignedCall } from './test-signed-call.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const WAIT_LIMIT_MS = 15_000;
 const OVERLAP_MS = 4_000;
 const [OLD, NEW] = ['whsec_the_old_secret', 'whsec_the_new_secret'] as const;
@@ -32,27 +31,7 @@ beforeAll(async () => {
   database = await makeTestDatabase();
   world = await makeWorld(database);
   dir = mkdtempSync(join(tmpdir(), 'lading-rotation-'));
-  const file = (name: string, value: string): string => {
-    writeFileSync(path(name), value, { mode: 0o600 });
-    return path(name);
-  };
-  api = await startProcess({
-    name: 'api',
-    script: MAIN,
-    env: {
-      PORT: '0',
-      OPERATIONS_PORT: '0',
-      PUBLIC_URL: 'https://api.example',
-      DATABASE_URL_FILE: file('database', database.urlFor('lading_api')),
-      ORDER_TOKEN_KEY_FILE: file('token', randomBytes(32).toString('base64')),
-      MASTER_KEY_FILE: file('master', OLD_MASTER.toString('base64')),
-      SEPAY_WEBHOOK_SECRETS_FILE: file('sepay', OLD),
-      BANK_BIN: '970422',
-      BANK_ACCOUNT_NUMBER: '0123456789',
-      BANK_ACCOUNT_NAME: 'LADING TEST',
-    },
-    logPath: join(dir, 'api.log'),
-  });
+  api = await startTestApiProcess(database, dir, { sepay: OLD, master: OLD_MASTER });
   url = api.listening['url'] ?? '';
   operationsUrl = api.listening['operationsUrl'] ?? '';
 });
@@ -137,6 +116,6 @@ test('the age of each secret is a metric, and a file that cannot be used changes
   expect(metrics).toMatch(/^secret_age_seconds\{secret="master"\} \d/m);
   writeInPlace(path('sepay'), 'short');
   api.signal('SIGHUP');
-  await sleep(1_500);
+  while (!readFileSync(path('api.log'), 'utf8').includes('secret not read')) await sleep(20);
   expect(await webhook(NEW)).toBe(200);
 });
