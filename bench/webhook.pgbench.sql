@@ -15,17 +15,17 @@ SELECT p.event_id AS twin, p.reference, p.content, p.transferred_at
   WHERE p.source = 'sepay_api' AND p.transferred_at BETWEEN now() - interval '600 s' AND now() + interval '600 s'
     AND p.account_number = '0123456789' AND p.amount_vnd = 499000 AND p.direction = 'in'
     AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.payment_event_id = p.event_id)
+    AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.event_id = p.event_id)
   ORDER BY p.transferred_at <> now(), p.reference <> 'FT26001000001', abs(extract(epoch FROM p.transferred_at - now())),
     p.event_id LIMIT 200;
 SELECT FROM orders WHERE code = ANY (ARRAY['LD' || translate(lpad((:n)::text, 10, '0'), '01', 'AB')]) ORDER BY id FOR UPDATE;
 SELECT o.id AS order_id, o.code, o.course_id, o.amount_vnd, o.expires_at, o.cancelled_at IS NOT NULL AS cancelled,
-       least(coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0),
-             9007199254740991)::bigint AS paid_vnd,
+       least(order_paid(o.id), 9007199254740991) AS paid_vnd,
        EXISTS (SELECT FROM jobs j WHERE j.order_id = o.id) AS has_job
   FROM orders o WHERE o.code = ANY (ARRAY['LD' || translate(lpad((:n)::text, 10, '0'), '01', 'AB')]) ORDER BY o.id LIMIT 10 \gset
 INSERT INTO payments (event_id, direction, amount_vnd, account_number, content, transferred_at, order_id,
-                      unplaced_reason, proposed_order_id, reference, source)
-  VALUES (:event_id, 'in', 499000, '0123456789', 'chuyen tien', now(), (:order_id)::uuid, NULL, NULL, 'FT26001000001',
+                      unplaced_reason, proposed_order_id, may_repeat, reference, source)
+  VALUES (:event_id, 'in', 499000, '0123456789', 'chuyen tien', now(), (:order_id)::uuid, NULL, NULL, NULL, 'FT26001000001',
           'sepay_webhook');
 SELECT pg_advisory_xact_lock(hashtext('lading customer'), hashtext(lower(email))) FROM orders WHERE id = (:order_id)::uuid;
 INSERT INTO jobs (order_id, course_id, customer, priority, fair_tag)

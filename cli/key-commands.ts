@@ -81,8 +81,8 @@ export function addKeys(program: Command, terminal: Terminal): void {
     .description('end a key now')
     .argument('<prefix>')
     .action((prefix: string) =>
-      onPostgres(async (pool) => {
-        const revoked = await revokeKey(pool, prefix);
+      onPostgres(async (pool, person) => {
+        const revoked = await revokeKey(pool, prefix, person);
         if (!revoked) fail();
         return revoked ? 'revoked\n' : 'no such key is valid\n';
       }),

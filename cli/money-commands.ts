@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { z } from 'zod';
 import { json, table } from './print.ts';
-import { inPath, LIMIT, type Shown, type Terminal } from './terminal.ts';
+import { inPath, LIMIT, wholeNumber, type Shown, type Terminal } from './terminal.ts';
 
 export function addOrders(program: Command, { overApi }: Terminal): void {
   program
@@ -25,14 +25,16 @@ export function addOrders(program: Command, { overApi }: Terminal): void {
     );
 }
 
+type Decision = { order?: string; sameAs?: string; amount?: number; reason: string };
+const AMOUNT_MAX_VND = 999_999_999_999_999;
 const totals = z.object({ totals: z.array(z.record(z.string(), z.unknown())) });
-const ACTIONS = ['assign', 'refund-recorded', 'ignore'];
+const ACTIONS = ['assign', 'refund-recorded', 'ignore', 'same-transfer'];
 
 export function addPayments(program: Command, { overApi }: Terminal): void {
   const payments = program.command('payments').description('money');
   payments
     .command('inbox')
-    .description('all that waits for a decision: unplaced money, and events that were not understood')
+    .description('all that waits for a decision: money unplaced or left over, and events that were not understood')
     .option(...LIMIT)
     .option('--json')
     .action((options: Shown & { limit: number }) =>
@@ -47,6 +49,7 @@ export function addPayments(program: Command, { overApi }: Terminal): void {
           'amountVnd',
           'transferredAt',
           'proposedOrderCode',
+          'mayRepeat',
           'content',
         ]);
       }),
@@ -54,15 +57,18 @@ export function addPayments(program: Command, { overApi }: Terminal): void {
   payments
     .command('decide')
     .description('say, once, what becomes of something in the inbox')
-    .argument('<item>', 'its id, for example payment:7')
+    .argument('<item>', 'its id, for example payment:7 or order:CODE')
     .addArgument(new Argument('<action>', 'what is done').choices(ACTIONS))
     .option('--order <code>', 'the order that money is assigned to')
+    .option('--same-as <payment>', 'the payment that it tells of once more')
+    .option('--amount <vnd>', 'what is left over in an order, as the inbox shows it', wholeNumber(AMOUNT_MAX_VND))
     .requiredOption('--reason <text>', 'why; stays on record')
     .option('--json')
-    .action((item: string, action: string, options: Shown & { order?: string; reason: string }) =>
+    .action((item: string, action: string, options: Shown & Decision) =>
       overApi(async (api) => {
+        const { order: orderCode, sameAs, amount: amountVnd, reason } = options;
         const path = `/v1/payments/inbox/${inPath(item)}/decision`;
-        const answer = await api.send('POST', path, { action, orderCode: options.order, reason: options.reason });
+        const answer = await api.send('POST', path, { action, orderCode, sameAs, amountVnd, reason });
         const { job } = z.object({ job: z.string().nullable() }).parse(answer);
         return options.json ? json(answer) : `decided${job === null ? '' : `; job ${job} begins`}\n`;
       }),

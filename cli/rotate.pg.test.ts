@@ -101,13 +101,16 @@ test('an interrupted sealing goes on in batches, and one whose key is gone is le
   const old = parseMasterKeys(read('master_key')).at(-1)?.key ?? Buffer.alloc(0);
   await owner.query('DELETE FROM shop_secrets');
   const secrets = Array.from({ length: 5 }, (_, i) => `whsec_${i}`);
-  for (const secret of secrets) await rotateShopSecret(owner, 1, (id) => seal(oneMasterKey(old), id, secret));
+  for (const secret of secrets)
+    await rotateShopSecret(owner, { overlapHours: 1, person: 'a test' }, (id) => seal(oneMasterKey(old), id, secret));
   expect(await reseal(owner, dir, 2)).toBe(5);
   expect(await reseal(owner, dir, 2)).toBe(0);
   const [current] = await signingSecrets(owner);
   expect(current && open(masterKeys(), current.id, { sealed: current.sealed, keyId: current.key_id })).toBe('whsec_4');
   const lost = randomUUID();
-  await rotateShopSecret(owner, 1, (id) => seal(oneMasterKey(randomBytes(32)), `${id}${lost}`, 'whsec_lost'));
+  await rotateShopSecret(owner, { overlapHours: 1, person: 'a test' }, (id) =>
+    seal(oneMasterKey(randomBytes(32)), `${id}${lost}`, 'whsec_lost'),
+  );
   await expect(reseal(owner, dir, 2)).rejects.toThrow('not in the file any more');
 });
 

@@ -105,10 +105,14 @@ export function rotateDrive({ secretsDir, overlapHours }: Rotation, fresh: strin
 }
 
 /** The secret is shown this once; Postgres has it sealed. */
-export async function rotateShopWebhook(pool: Pool, { secretsDir, overlapHours }: Rotation): Promise<string> {
+export async function rotateShopWebhook(
+  pool: Pool,
+  { secretsDir, overlapHours }: Rotation,
+  person: string,
+): Promise<string> {
   const secret = `whsec_${randomBytes(KEY_BYTES).toString('base64')}`;
   const lines = parseMasterKeys(readFileSync(pathOf(secretsDir, 'master'), 'utf8'));
-  await rotateShopSecret(pool, overlapHours, (id) =>
+  await rotateShopSecret(pool, { overlapHours, person }, (id) =>
     seal(
       masterKeysOf(() => lines),
       id,

@@ -45,7 +45,7 @@ export function addRotation(keys: Command, { print, onPostgres }: Terminal): voi
     (options: Rotation) => onPostgres((pool) => rotateMaster(pool, options)),
   );
   rotation('shop-webhook', 'make a new secret for what the shop is told; it is shown once (as lading_owner)').action(
-    (options: Rotation) => onPostgres((pool) => rotateShopWebhook(pool, options)),
+    (options: Rotation) => onPostgres((pool, person) => rotateShopWebhook(pool, options, person)),
   );
   keys
     .command('reseal')

@@ -6,17 +6,16 @@ import { findShopEndpoint, setShopEndpoint, switchShopEndpoint } from '../sql/sh
 import { json } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
-async function set(pool: Pool, url: string, sandboxOrigins: ReadonlySet<string>): Promise<string> {
+async function set(pool: Pool, person: string, url: string, sandboxOrigins: ReadonlySet<string>): Promise<string> {
   const parsed = URL.parse(url);
   if (!parsed || !mayCall(url, sandboxOrigins)) throw new Error('the address must be https');
   if (parsed.username !== '' || parsed.password !== '') throw new Error('the address must not hold a password');
-  await setShopEndpoint(pool, parsed.href);
+  await setShopEndpoint(pool, parsed.href, person);
   return `orders from now on are told to ${parsed.href}\n`;
 }
 
 async function turn(pool: Pool, person: string, on: boolean): Promise<string> {
-  if (!(await switchShopEndpoint(pool, on ? undefined : `by ${person}`.slice(0, 200))))
-    throw new Error('no endpoint is set');
+  if (!(await switchShopEndpoint(pool, on, person))) throw new Error('no endpoint is set');
   return on ? 'enabled; what waits is told now\n' : 'disabled; events wait until it is enabled\n';
 }
 
@@ -28,7 +27,7 @@ export function addShop(program: Command, { onPostgres }: Terminal): void {
     .description('tell orders to this address from now on; enables it (as lading_owner)')
     .option('--sandbox', 'it is a stand-in: plain HTTP is taken')
     .action((url: string, { sandbox }: { sandbox?: true }) =>
-      onPostgres((pool) => set(pool, url, new Set(sandbox ? [URL.parse(url)?.origin ?? ''] : []))),
+      onPostgres((pool, person) => set(pool, person, url, new Set(sandbox ? [URL.parse(url)?.origin ?? ''] : []))),
     );
   shop
     .command('enable')

@@ -3,6 +3,7 @@
  * bytes, so that a plain SHA-256 of the whole key is as good as a slow one.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { recordOwnersChange } from './changes.ts';
 import { inTransaction, maybeOne, type Database, type Pool } from './pool.ts';
 
 export const KEY_ROLES = ['operator', 'auditor', 'shop'] as const;
@@ -45,20 +46,31 @@ export async function noteKeyUse(db: Database, id: string): Promise<void> {
 
 export type NewKey = { name: string; role: KeyRole; createdBy: string; days: number };
 
-/** Makes a key (as lading_owner). It is answered here and nowhere else. */
-export async function createKey(
+async function insertKey(
   db: Database,
   wish: NewKey,
-  replaces?: string,
+  replaces?: { id: string; prefix: string },
 ): Promise<{ key: string; prefix: string }> {
   const { key, prefix, digest } = mint();
   await db.query(
     `INSERT INTO api_keys (prefix, digest, name, role, created_by, expires_at, replaces)
      VALUES ($1::text, $2::bytea, $3::text, $4::text, $5::text, now() + make_interval(days => $6::int), $7::uuid)`,
-    [prefix, digest, wish.name, wish.role, wish.createdBy, wish.days, replaces ?? null],
+    [prefix, digest, wish.name, wish.role, wish.createdBy, wish.days, replaces?.id ?? null],
   );
+  const { name, role, days, createdBy: person } = wish;
+  await recordOwnersChange(db, {
+    person,
+    action: replaces ? 'key rotate' : 'key create',
+    subject: prefix,
+    ...(replaces && { before: { prefix: replaces.prefix } }),
+    after: { prefix, name, role, days },
+  });
   return { key, prefix };
 }
+
+/** Makes a key (as lading_owner). It is answered here and nowhere else. */
+export const createKey = (pool: Pool, wish: NewKey): Promise<{ key: string; prefix: string }> =>
+  inTransaction(pool, (db) => insertKey(db, wish));
 
 /** A new key in place of an old one, which opens for another `overlapHours`. Undefined when the old one is not valid. */
 export const rotateKey = (
@@ -73,17 +85,19 @@ export const rotateKey = (
        WHERE prefix = $1::text AND expires_at > now() RETURNING id, name, role`,
       [prefix, wish.overlapHours],
     );
-    return old && createKey(db, { ...wish, name: old.name, role: old.role }, old.id);
+    return old && insertKey(db, { ...wish, name: old.name, role: old.role }, { id: old.id, prefix });
   });
 
 /** Ends a key now. False when it had ended already, or never was. */
-export async function revokeKey(db: Database, prefix: string): Promise<boolean> {
-  const { rowCount } = await db.query(
-    'UPDATE api_keys SET expires_at = now() WHERE prefix = $1::text AND expires_at > now()',
-    [prefix],
-  );
-  return rowCount === 1;
-}
+export const revokeKey = (pool: Pool, prefix: string, person: string): Promise<boolean> =>
+  inTransaction(pool, async (db) => {
+    const { rowCount } = await db.query(
+      'UPDATE api_keys SET expires_at = now() WHERE prefix = $1::text AND expires_at > now()',
+      [prefix],
+    );
+    if (rowCount === 1) await recordOwnersChange(db, { person, action: 'key revoke', subject: prefix });
+    return rowCount === 1;
+  });
 
 export type KeyReport = {
   prefix: string;
@@ -104,23 +118,4 @@ export async function listKeys(db: Database): Promise<KeyReport[]> {
      FROM api_keys ORDER BY created_at DESC, prefix LIMIT ${KEYS_LISTED_MAX}`,
   );
   return rows;
-}
-
-/** In the transaction of the change itself. `before` and `after` are what the change was about, as JSON. */
-export async function recordChange(
-  db: Database,
-  change: { keyId: string; requestId: string; action: string; subject: string; before: unknown; after: unknown },
-): Promise<void> {
-  await db.query(
-    `INSERT INTO changes (key_id, request_id, action, subject, before, after)
-     VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::jsonb)`,
-    [
-      change.keyId,
-      change.requestId,
-      change.action,
-      change.subject,
-      JSON.stringify(change.before ?? null),
-      JSON.stringify(change.after ?? null),
-    ],
-  );
 }

@@ -9,7 +9,7 @@ import { maybeOne, type Database } from './pool.ts';
 export type Act = { keyId: string; requestId: string };
 
 export type Cancelled = 'dead' | 'stopping' | 'too_late' | 'unknown';
-export type Redriven = 'redriven' | 'not_dead' | 'still_running' | 'unknown';
+export type Redriven = 'redriven' | 'not_dead' | 'still_running' | 'not_paid' | 'unknown';
 
 async function resultOf<T>(db: Database, text: string, { keyId, requestId }: Act, ...args: unknown[]): Promise<T> {
   const row = await maybeOne<{ result: T }>(db, text, [keyId, requestId, ...args]);

@@ -95,7 +95,7 @@ export const viewOrder = (db: Database, orderId: string): Promise<OrderView | un
     db,
     `SELECT o.id, o.code, o.course_id, c.title AS course_title, o.email, o.amount_vnd, s.status, o.created_at,
             o.expires_at, j.id AS job_id, j.dead_reason, j.folder_id, j.attempts_started,
-            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd,
+            order_paid(o.id) AS paid_vnd,
             (SELECT a.progress FROM attempts a WHERE a.job_id = j.id ORDER BY a.n DESC LIMIT 1) AS progress
      FROM orders o JOIN courses c ON c.id = o.course_id JOIN order_status s ON s.order_id = o.id
      LEFT JOIN jobs j ON j.order_id = o.id
@@ -113,7 +113,7 @@ export const cancelOrder = (pool: Pool, orderId: string): Promise<'cancelled' | 
     const cancelled = await maybeOne(
       db,
       `UPDATE orders SET cancelled_at = coalesce(cancelled_at, now())
-       WHERE id = $1::uuid AND NOT EXISTS (SELECT FROM payments p WHERE p.order_id = orders.id)
+       WHERE id = $1::uuid AND order_paid(id) = 0
          AND NOT EXISTS (SELECT FROM jobs j WHERE j.order_id = orders.id)
        RETURNING id`,
       [orderId],
@@ -156,7 +156,7 @@ export async function pageOfOrders(
   const { rows } = await db.query<OrderLine>(
     `SELECT o.id, o.code, s.status, o.course_id, o.email, o.shop, o.amount_vnd, s.job_id, j.dead_reason, o.expires_at,
             o.created_at, micros(o.created_at) AS micros,
-            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd
+            order_paid(o.id) AS paid_vnd
      FROM orders o JOIN order_status s ON s.order_id = o.id LEFT JOIN jobs j ON j.order_id = o.id
      WHERE ($1::text IS NULL OR s.status = $1::text) AND ($2::text IS NULL OR o.code = $2::text)
        AND ($3::text IS NULL OR o.course_id = $3::text) AND ($4::text IS NULL OR lower(o.email) = lower($4::text))

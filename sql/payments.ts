@@ -82,6 +82,8 @@ export async function twinCandidates(db: Database, source: EventSource, transfer
                                 AND $2::timestamptz + interval '${TWINS_WITHIN_SECONDS} s'
        AND p.account_number = $3::text AND p.amount_vnd = $4::bigint AND p.direction = $5::text
        AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.payment_event_id = p.event_id)
+       -- A person said that it was the second telling itself.
+       AND NOT EXISTS (SELECT FROM payment_twins t WHERE t.event_id = p.event_id)
      ORDER BY p.transferred_at <> $2::timestamptz, p.reference <> $6::text,
        abs(extract(epoch FROM p.transferred_at - $2::timestamptz)), p.event_id LIMIT ${TWIN_CANDIDATES_MAX}`,
     [
@@ -141,8 +143,7 @@ export async function lockOrdersByCode(db: Database, codes: readonly string[]): 
   const read = () =>
     db.query<PayableOrder>(
       `SELECT o.id, o.code, o.course_id, o.amount_vnd, o.expires_at, o.cancelled_at IS NOT NULL AS cancelled,
-            least(coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0),
-                  ${Number.MAX_SAFE_INTEGER})::bigint AS paid_vnd,
+            least(order_paid(o.id), ${Number.MAX_SAFE_INTEGER}) AS paid_vnd,
             EXISTS (SELECT FROM jobs j WHERE j.order_id = o.id) AS has_job
      FROM orders o WHERE o.code = ANY ($1::text[]) ORDER BY o.id LIMIT ${MATCH_CANDIDATES_MAX}`,
       [codes],
@@ -152,16 +153,16 @@ export async function lockOrdersByCode(db: Database, codes: readonly string[]): 
 }
 
 export type PaymentRecord = Transfer & { eventId: number; source: EventSource; content: string } & (
-    | { orderId: string; unplacedReason?: never; proposedOrderId?: never }
-    | { orderId?: never; unplacedReason: UnplacedReason; proposedOrderId?: string }
+    | { orderId: string; unplacedReason?: never; proposedOrderId?: never; mayRepeat?: never }
+    | { orderId?: never; unplacedReason: UnplacedReason; proposedOrderId?: string; mayRepeat?: number }
   );
 
 export async function insertPayment(db: Database, payment: PaymentRecord): Promise<void> {
   await db.query(
     `INSERT INTO payments (event_id, direction, amount_vnd, account_number, content, transferred_at, order_id,
-                           unplaced_reason, proposed_order_id, reference, source)
+                           unplaced_reason, proposed_order_id, may_repeat, reference, source)
      VALUES ($1::bigint, $2::text, $3::bigint, $4::text, $5::text, $6::timestamptz, $7::uuid, $8::text, $9::uuid,
-             $10::text, $11::text)`,
+             $10::bigint, $11::text, $12::text)`,
     [
       payment.eventId,
       payment.direction,
@@ -172,6 +173,7 @@ export async function insertPayment(db: Database, payment: PaymentRecord): Promi
       payment.orderId ?? null,
       payment.unplacedReason ?? null,
       payment.proposedOrderId ?? null,
+      payment.mayRepeat ?? null,
       payment.reference,
       payment.source,
     ],

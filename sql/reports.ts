@@ -48,7 +48,7 @@ export const orderOfJob = (db: Database, jobId: string): Promise<OrderReport | u
   maybeOne<OrderReport>(
     db,
     `SELECT o.code, s.status, o.amount_vnd, o.created_at, o.expires_at,
-            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd
+            order_paid(o.id) AS paid_vnd
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN order_status s ON s.order_id = o.id
      WHERE j.id = $1::uuid`,
     [jobId],

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Pool } from './pool.ts';
 import { inTransaction } from './pool.ts';
+import { recordOwnersChange } from './changes.ts';
 
 export type SealedSecret = { id: string; sealed: Buffer; key_id: string; created_at: Date };
 
@@ -22,7 +23,7 @@ export async function signingSecrets(db: Database): Promise<SealedSecret[]> {
  */
 export const rotateShopSecret = (
   pool: Pool,
-  overlapHours: number,
+  { overlapHours, person }: { overlapHours: number; person: string },
   seal: (id: string) => { sealed: Buffer; keyId: string },
 ): Promise<void> =>
   inTransaction(pool, async (db) => {
@@ -39,6 +40,12 @@ export const rotateShopSecret = (
       sealed,
       keyId,
     ]);
+    await recordOwnersChange(db, {
+      person,
+      action: 'shop secret rotate',
+      subject: 'shop',
+      after: { id, overlapHours },
+    });
   });
 
 /** What is sealed with another master key than this, at most `limit`, those that have ended included. */

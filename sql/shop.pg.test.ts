@@ -14,17 +14,21 @@ import {
   setShopEndpoint,
   switchShopEndpoint,
 } from './shop.ts';
+import { testAct } from '../test/act.ts';
 
 let database: TestDatabase;
 let world: World;
 beforeAll(async () => {
   database = await makeTestDatabase();
   world = await makeWorld(database);
-  await rotateShopSecret(world.owner, 1, () => ({ sealed: Buffer.alloc(40), keyId: '0'.repeat(16) }));
+  await rotateShopSecret(world.owner, { overlapHours: 1, person: 'a test' }, () => ({
+    sealed: Buffer.alloc(40),
+    keyId: '0'.repeat(16),
+  }));
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  await setShopEndpoint(world.owner, 'https://shop.example/events');
+  await setShopEndpoint(world.owner, 'https://shop.example/events', 'a test');
   // Whatever other tests left is told.
   await world.owner.query(`UPDATE shop_events SET state = 'dead', ended_at = now() WHERE state = 'waiting'`);
 });
@@ -94,7 +98,7 @@ describe('an event is written with what it tells of', () => {
   });
 
   test('without an endpoint nothing is written; with a disabled one everything is', async () => {
-    await switchShopEndpoint(world.owner, 'by a test');
+    await switchShopEndpoint(world.owner, false, 'a test');
     const written = await insertTestJob(world);
     expect(await eventsOf(written.order_id)).toHaveLength(1);
     expect(await claimShopEvents(world.orchestrator, 10, 30)).toEqual([]);
@@ -145,13 +149,14 @@ describe('claiming', () => {
     await insertTestJob(world);
     const [event] = await claimShopEvents(world.orchestrator, 1, 30);
     if (!event) throw new Error('nothing was claimed');
-    expect(await resendShopEvent(world.api, event.id)).toBe('waits_already');
+    const act = await testAct(world.owner);
+    expect(await resendShopEvent(world.api, act, event.id)).toBe('waits_already');
     await recordShopTry(world.orchestrator, event, TRY, { state: 'dead' });
-    expect(await resendShopEvent(world.api, event.id)).toBe('resent');
+    expect(await resendShopEvent(world.api, act, event.id)).toBe('resent');
     expect(await claimShopEvents(world.orchestrator, 1, 30)).toMatchObject([
       { id: event.id, body: event.body, tries: 2, tries_before: 1 },
     ]);
-    expect(await resendShopEvent(world.api, randomUUID())).toBe('unknown');
+    expect(await resendShopEvent(world.api, act, randomUUID())).toBe('unknown');
   });
 });
 

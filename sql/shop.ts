@@ -1,7 +1,10 @@
 /** What the shop's own system is told: events, written by a trigger with the move they tell of, and the tries to deliver them. */
-import { maybeOne, type Database } from './pool.ts';
+import { recordOwnersChange } from './changes.ts';
+import type { Act } from './operating.ts';
+import { inTransaction, maybeOne, type Database, type Pool } from './pool.ts';
 
 export type ShopEventType = 'order.paid' | 'order.completed' | 'order.failed';
+const DISABLED_REASON_MAX_CHARS = 200;
 export const SHOP_EVENT_STATES = ['waiting', 'delivered', 'dead'] as const;
 export type ShopEventState = (typeof SHOP_EVENT_STATES)[number];
 
@@ -102,30 +105,46 @@ export const findShopEndpoint = (db: Database): Promise<ShopEndpoint | undefined
   maybeOne<ShopEndpoint>(db, 'SELECT url, disabled_at, disabled_reason, updated_at FROM shop_endpoint', []);
 
 /** As lading_owner. Setting it enables it. */
-export async function setShopEndpoint(db: Database, url: string): Promise<void> {
-  await db.query(
-    `INSERT INTO shop_endpoint (url) VALUES ($1::text)
-     ON CONFLICT (one) DO UPDATE SET url = excluded.url, disabled_at = NULL, disabled_reason = NULL, updated_at = now()`,
-    [url],
-  );
-}
+export const setShopEndpoint = (pool: Pool, url: string, person: string): Promise<void> =>
+  inTransaction(pool, async (db) => {
+    const before = await findShopEndpoint(db);
+    await db.query(
+      `INSERT INTO shop_endpoint (url) VALUES ($1::text)
+       ON CONFLICT (one) DO UPDATE SET url = excluded.url, disabled_at = NULL, disabled_reason = NULL, updated_at = now()`,
+      [url],
+    );
+    await recordOwnersChange(db, {
+      person,
+      action: 'shop set',
+      subject: 'shop',
+      ...(before && { before: { url: before.url, disabledReason: before.disabled_reason } }),
+      after: { url },
+    });
+  });
 
-/** As lading_owner. False when there is none. `reason` undefined: enabled again. */
-export async function switchShopEndpoint(db: Database, reason: string | undefined): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE shop_endpoint SET disabled_at = CASE WHEN $1::text IS NULL THEN NULL ELSE now() END,
-            disabled_reason = $1::text, updated_at = now()`,
-    [reason ?? null],
-  );
-  return rowCount === 1;
-}
+/** As lading_owner. False when there is none. `on` false: events wait until it is enabled again. */
+export const switchShopEndpoint = (pool: Pool, on: boolean, person: string): Promise<boolean> =>
+  inTransaction(pool, async (db) => {
+    const { rowCount } = await db.query(
+      `UPDATE shop_endpoint SET disabled_at = CASE WHEN $1::text IS NULL THEN NULL ELSE now() END,
+              disabled_reason = $1::text, updated_at = now()`,
+      [on ? null : `by ${person}`.slice(0, DISABLED_REASON_MAX_CHARS)],
+    );
+    if (rowCount !== 1) return false;
+    await recordOwnersChange(db, { person, action: on ? 'shop enable' : 'shop disable', subject: 'shop' });
+    return true;
+  });
 
-/** Once more, under the same id; to be called in the transaction that records who wanted it. */
-export async function resendShopEvent(db: Database, id: string): Promise<'resent' | 'waits_already' | 'unknown'> {
+/** Once more, under the same id. The key is an operator's, or that of the shop whose order it is about. */
+export async function resendShopEvent(
+  db: Database,
+  { keyId, requestId }: Act,
+  id: string,
+): Promise<'resent' | 'waits_already' | 'unknown'> {
   const row = await maybeOne<{ said: 'resent' | 'waits_already' | 'unknown' }>(
     db,
-    'SELECT resend_shop_event($1::uuid) AS said',
-    [id],
+    'SELECT key_resends_shop_event($1::uuid, $2::uuid, $3::uuid) AS said',
+    [keyId, requestId, id],
   );
   return row?.said ?? 'unknown';
 }

@@ -9,15 +9,16 @@ const CHANGE_ID = /^\d{1,15}$/;
 export const showChanges = operation({
   method: 'get',
   path: '/v1/changes',
-  summary: 'What was changed over this API and by whose key, the newest first',
+  summary: 'What was changed and by whom, the newest first',
   roles: ['operator', 'auditor'],
   query: z.strictObject(paging),
   answer: z.strictObject({
     changes: z.array(
       z.strictObject({
         at: instant,
-        key: z.strictObject({ prefix: z.string(), name: z.string() }),
-        requestId: z.uuid(),
+        by: z.string().describe("The name of a key, or of a person at the owner's terminal."),
+        keyPrefix: z.string().nullable(),
+        requestId: z.uuid().nullable(),
         action: z.string(),
         subject: z.string(),
         before: z.json(),
@@ -35,7 +36,8 @@ export const showChanges = operation({
     return {
       changes: page.map((change) => ({
         at: iso(change.at),
-        key: { prefix: change.prefix, name: change.name },
+        by: change.name,
+        keyPrefix: change.prefix,
         requestId: change.request_id,
         action: change.action,
         subject: change.subject,

@@ -91,7 +91,7 @@ export const redriveDeadLetters = operation({
         id: z.uuid(),
         orderCode: z.string(),
         deadReason: z.string(),
-        result: z.enum(['redriven', 'would_be_redriven', 'not_dead', 'still_running']),
+        result: z.enum(['redriven', 'would_be_redriven', 'not_dead', 'still_running', 'not_paid']),
       }),
     ),
     more: z.boolean().describe('There may be more: call again.'),

@@ -41,13 +41,14 @@ export const retryOne = operation({
   params: jobParam,
   body: why,
   answer: z.strictObject({ id: z.uuid(), result: z.literal('redriven') }),
-  problems: ['job_unknown', 'job_not_dead', 'job_still_running'],
+  problems: ['job_unknown', 'job_not_dead', 'job_still_running', 'job_not_paid'],
   act: async ({ pool, act, params, body }) => {
     const id = await jobIdOf(pool, params.job);
     const result = await operatorRedrives(pool, act, id, body.reason);
     if (result === 'unknown') throw new Problem('job_unknown');
     if (result === 'not_dead') throw new Problem('job_not_dead');
     if (result === 'still_running') throw new Problem('job_still_running');
+    if (result === 'not_paid') throw new Problem('job_not_paid');
     return { id, result };
   },
 });

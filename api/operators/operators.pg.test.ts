@@ -66,7 +66,7 @@ describe('a key', () => {
     );
     expect((await call('/v1/jobs', old.key)).status).toBe(401);
     expect((await call('/v1/jobs', fresh?.key)).status).toBe(200);
-    expect(await revokeKey(owner, fresh?.prefix ?? '')).toBe(true);
+    expect(await revokeKey(owner, fresh?.prefix ?? '', 'a test')).toBe(true);
     expect((await call('/v1/jobs', fresh?.key)).status).toBe(401);
     expect(await rotateKey(owner, old.prefix, { createdBy: 'x', days: 1, overlapHours: 1 })).toBeUndefined();
   });
@@ -151,13 +151,13 @@ describe('operations', () => {
     expect(rows).toEqual([
       {
         name: 'the operator',
-        action: 'inbox assign',
+        action: 'inbox assigned',
         subject: item?.id,
-        after: { ...decision, job: decided.body['job'] },
+        after: { decision: 'assigned', order: order.code, because: 'he called' },
       },
     ]);
     expect((await call('/v1/changes?limit=1')).body).toMatchObject({
-      changes: [{ key: { name: 'the operator' }, action: 'inbox assign', subject: item?.id }],
+      changes: [{ by: 'the operator', action: 'inbox assigned', subject: item?.id }],
       nextCursor: expect.any(String) as unknown,
     });
     await postWebhook(api, 'not a transaction');

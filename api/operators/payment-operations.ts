@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { recordChange } from '../../sql/api-keys.ts';
 import { ledgerTotals, listInbox } from '../../sql/inbox.ts';
-import { decide, type Action } from '../payments/decide.ts';
+import { decide, itemOf, type Wish } from '../payments/decide.ts';
 import { Problem } from '../problem.ts';
 import { cursorOf, openCursor } from './cursor.ts';
 import { instant, iso, isoOrNull, nextCursor, orderCode, PAGE_DEFAULT, paging, words } from './fields.ts';
 import { operation } from '../contract/operation.ts';
 
 const RAW_SHOWN_CHARS = 16 * 1024;
-const INBOX_ID = /^(payment|event):\d{1,15}$/;
+const INBOX_ID = /^(?:(?:payment|event):\d{1,15}|order:[A-Z0-9]{12})$/;
+const PAYMENT_ID = /^payment:\d{1,15}$/;
 
 const inboxItem = z.strictObject({
   id: z.string(),
@@ -19,6 +19,7 @@ const inboxItem = z.strictObject({
   content: z.string().nullable(),
   transferredAt: instant.nullable(),
   proposedOrderCode: z.string().nullable(),
+  mayRepeat: z.string().nullable().describe('The payment that it may tell of once more.'),
   wrongFields: z.array(z.string()).nullable(),
   raw: z.string().nullable().describe('An event that was not understood, as far as it is text.'),
 });
@@ -46,6 +47,7 @@ export const showInbox = operation({
         content: item.content,
         transferredAt: isoOrNull(item.transferred_at),
         proposedOrderCode: item.proposed_order_code,
+        mayRepeat: item.may_repeat === null ? null : `payment:${item.may_repeat}`,
         wrongFields: item.wrong_fields,
         raw: item.raw?.toString('utf8').slice(0, RAW_SHOWN_CHARS) ?? null,
       })),
@@ -54,45 +56,69 @@ export const showInbox = operation({
   },
 });
 
+const decision = z.strictObject({
+  action: z.enum(['assign', 'refund-recorded', 'ignore', 'same-transfer']),
+  orderCode: orderCode.optional().describe('Where money is assigned to; needed for assign and for nothing else.'),
+  sameAs: z
+    .string()
+    .regex(PAYMENT_ID)
+    .optional()
+    .describe('The payment that it tells of once more; needed for same-transfer and for nothing else.'),
+  amountVnd: z
+    .int()
+    .min(1)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('What waits, as the inbox showed it; needed for order:… and for nothing else.'),
+  reason: words,
+});
+
+/** Throws `request_invalid` where a field is missing, or there for nothing. */
+function wishOf(body: z.output<typeof decision>, isLeftOver: boolean): Wish {
+  const { action, orderCode: code, sameAs, amountVnd, reason } = body;
+  const wrong = [
+    ...((action === 'assign') === (code !== undefined) ? [] : [['orderCode', 'assign']]),
+    ...((action === 'same-transfer') === (sameAs !== undefined) ? [] : [['sameAs', 'same-transfer']]),
+    ...(isLeftOver === (amountVnd !== undefined) ? [] : [['amountVnd', 'order:…']]),
+  ].map(([field = '', what = '']) => ({ field, message: `is needed for ${what} and for nothing else` }));
+  if (wrong.length > 0) throw new Problem('request_invalid', undefined, { errors: wrong });
+  if (action === 'assign') return { action, orderCode: code ?? '', amountVnd, reason };
+  if (action === 'same-transfer') return { action, sameAs: Number(sameAs?.split(':')[1]), amountVnd, reason };
+  return { action, amountVnd, reason };
+}
+
 export const decideInbox = operation({
   method: 'post',
   path: '/v1/payments/inbox/{item}/decision',
   summary: 'Decide, once, what becomes of something in the inbox',
   roles: ['operator'],
   params: z.strictObject({ item: z.string().regex(INBOX_ID) }),
-  body: z.strictObject({
-    action: z.enum(['assign', 'refund-recorded', 'ignore']),
-    orderCode: orderCode.optional().describe('Where money is assigned to; needed for assign and for nothing else.'),
-    reason: words,
-  }),
+  body: decision,
   answer: z.strictObject({
     decided: z.literal(true),
     job: z.uuid().nullable().describe('The job that began with it.'),
   }),
-  problems: ['inbox_item_unknown', 'decided_before', 'order_unknown', 'decision_not_possible'],
-  act: async ({ pool, caller, requestId, params, body }) => {
-    if ((body.action === 'assign') !== (body.orderCode !== undefined))
-      throw new Problem('request_invalid', undefined, {
-        errors: [{ field: 'orderCode', message: 'is needed for assign and for nothing else' }],
-      });
-    const action: Action =
-      body.action === 'assign' ? { action: 'assign', orderCode: body.orderCode ?? '' } : { action: body.action };
-    const said = { person: caller.name, reason: body.reason };
-    const decided = await decide(pool, params.item, action, said, (db, job) =>
-      recordChange(db, {
-        keyId: caller.keyId,
-        requestId,
-        action: `inbox ${body.action}`,
-        subject: params.item,
-        before: { waiting: true },
-        after: { ...body, job: job ?? null },
-      }),
-    );
-    if (decided.result === 'unknown') throw new Problem('inbox_item_unknown');
-    if (decided.result === 'no_money' || decided.result === 'not_for_events')
-      throw new Problem('decision_not_possible');
-    if (decided.result !== 'decided') throw new Problem(decided.result);
-    return { decided: true as const, job: decided.job ?? null };
+  problems: ['inbox_item_unknown', 'decided_before', 'order_unknown', 'decision_not_possible', 'amount_changed'],
+  act: async ({ pool, act, params, body }) => {
+    const item = itemOf(params.item);
+    if (!item) throw new Problem('inbox_item_unknown');
+    const decided = await decide(pool, act, item, wishOf(body, item.kind === 'order'));
+    switch (decided.result) {
+      case 'decided':
+        return { decided: true as const, job: decided.job ?? null };
+      case 'unknown':
+        throw new Problem('inbox_item_unknown');
+      case 'no_money':
+      case 'not_possible':
+        throw new Problem('decision_not_possible');
+      case 'not_the_same':
+        throw new Problem(
+          'decision_not_possible',
+          'That payment is of other money, of the same source, or was told of twice already.',
+        );
+      default:
+        throw new Problem(decided.result);
+    }
   },
 });
 
@@ -108,9 +134,9 @@ export const showLedger = operation({
   }),
   problems: [],
   act: async ({ pool }) => ({
-    totals: (await ledgerTotals(pool)).map(({ stands, count, balance }) => ({
+    totals: (await ledgerTotals(pool)).map(({ stands, transfers, balance }) => ({
       stands,
-      transfers: count,
+      transfers,
       balanceVnd: balance,
     })),
   }),

@@ -13,8 +13,11 @@ beforeAll(async () => {
   const owner = api.database.poolFor('lading_owner');
   for (const role of ['operator', 'auditor', 'shop'] as const)
     keys[role] = (await createKey(owner, { name: `the ${role}`, role, createdBy: 'a test', days: 1 })).key;
-  await setShopEndpoint(owner, 'https://shop.example/events');
-  await rotateShopSecret(owner, 1, () => ({ sealed: Buffer.alloc(40), keyId: '0'.repeat(16) }));
+  await setShopEndpoint(owner, 'https://shop.example/events', 'a test');
+  await rotateShopSecret(owner, { overlapHours: 1, person: 'a test' }, () => ({
+    sealed: Buffer.alloc(40),
+    keyId: '0'.repeat(16),
+  }));
 });
 afterAll(() => api.stop());
 

@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import { recordChange } from '../../sql/api-keys.ts';
-import { inTransaction } from '../../sql/pool.ts';
 import { deliveriesOfEvent, findShopEvent, pageOfShopEvents, type ShopEventReport } from '../../sql/shop-reports.ts';
 import { findShopEndpoint, resendShopEvent, SHOP_EVENT_STATES } from '../../sql/shop.ts';
 import { Problem } from '../problem.ts';
@@ -116,20 +114,10 @@ export const resendToShop = operation({
   params,
   answer: z.strictObject({ resent: z.literal(true) }),
   problems: ['shop_event_unknown', 'event_waits_already'],
-  act: ({ pool, caller, requestId, params: { event: id } }) =>
-    inTransaction(pool, async (db) => {
-      const before = await findShopEvent(db, id, shopOf(caller));
-      const said = before ? await resendShopEvent(db, id) : 'unknown';
-      if (said === 'unknown') throw new Problem('shop_event_unknown');
-      if (said === 'waits_already') throw new Problem('event_waits_already');
-      await recordChange(db, {
-        keyId: caller.keyId,
-        requestId,
-        action: 'shop event resend',
-        subject: id,
-        before: { state: before?.state, tries: before?.tries },
-        after: { state: 'waiting' },
-      });
-      return { resent: true as const };
-    }),
+  act: async ({ pool, act, params: { event: id } }) => {
+    const said = await resendShopEvent(pool, act, id);
+    if (said === 'unknown') throw new Problem('shop_event_unknown');
+    if (said === 'waits_already') throw new Problem('event_waits_already');
+    return { resent: true as const };
+  },
 });

@@ -25,12 +25,13 @@ export type Recorded =
 type Context = { authMode: AuthMode; ownAccountNumber: string };
 const RECORD_TRIES_MAX = 10;
 
-const placed = (match: Match) =>
+const placed = (match: Match, mayRepeat: number | undefined) =>
   match.order
     ? { orderId: match.order.id }
     : {
         unplacedReason: match.reason,
         ...(match.proposedOrderId !== undefined && { proposedOrderId: match.proposedOrderId }),
+        ...(mayRepeat !== undefined && { mayRepeat }),
       };
 
 /** A repeat says what was said before; other money under a known id is not one. */
@@ -73,7 +74,7 @@ const recordOnce = (pool: Pool, transaction: BankTransaction, context: Context):
       () => (codes.length === 0 ? Promise.resolve([]) : lockOrdersByCode(db, codes)),
     );
     if (eventId === undefined) return repeatOf(db, transaction);
-    const { twin, doubtful } = twinOf(transaction, candidateTwins);
+    const { twin, doubtful, mayRepeat } = twinOf(transaction, candidateTwins);
     if (twin !== undefined) {
       await insertTwin(db, eventId, twin);
       return { placement: 'told_before' };
@@ -90,7 +91,7 @@ const recordOnce = (pool: Pool, transaction: BankTransaction, context: Context):
       reference,
       content,
       transferredAt,
-      ...placed(match),
+      ...placed(match, mayRepeat),
     };
     const pay = () => insertPayment(db, payment);
     const { order } = match;

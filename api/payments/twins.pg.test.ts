@@ -1,7 +1,8 @@
 /** Many equal transfers at about the same time, each told twice: by webhook and in the list. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ledgerTotals } from '../../sql/inbox.ts';
 import { countRows, placeTestOrder, startTestApi, type TestApi } from '../test-setup.ts';
+import { makeCall, type Answer, type Call } from '../operators/test-keys.ts';
 import { recordPayment } from './record-payment.ts';
 import type { BankTransaction } from './sepay-event.ts';
 
@@ -66,4 +67,80 @@ test('two equal transfers of the list, and both their webhooks at once: each is 
     const both = await Promise.all([record(like('sepay_webhook', 0)), record(like('sepay_webhook', 1))]);
     expect(both).toEqual([{ placement: 'told_before' }, { placement: 'told_before' }]);
   }
+});
+
+describe('a doubt', () => {
+  type Waiting = { id: string; reason: string; mayRepeat: string };
+  let call: Call;
+  beforeAll(async () => ({ call } = await makeCall(api)));
+  const decide = (id: string, sameAs: string): Promise<Answer> =>
+    call('POST', `/v1/payments/inbox/${id}/decision`, {
+      action: 'same-transfer',
+      sameAs,
+      reason: 'the statement shows one',
+    });
+  const waiting = async (): Promise<Waiting[]> =>
+    (await call('GET', '/v1/payments/inbox?limit=100')).body['items'] as Waiting[];
+  const balance = async (): Promise<number> =>
+    (await ledgerTotals(api.pool)).reduce((sum, one) => sum + Number(one.balance), 0);
+  let at = Date.now() + 2_000_000;
+  let n = 9_000;
+  /** Told by webhook, and then, a little otherwise, in the list. */
+  async function doubted(): Promise<{ item: Waiting; told: BankTransaction }> {
+    const { code } = await placeTestOrder(api);
+    at += 1_000;
+    n += 1;
+    const first = told('sepay_webhook', n, code, new Date(at));
+    await record(first);
+    const again = { ...told('sepay_api', n, code, new Date(at)), reference: '' };
+    expect(await record(again)).toEqual({ placement: 'possible_repeat' });
+    const item = (await waiting()).at(-1);
+    if (!item) throw new Error('nothing waits');
+    return { item, told: first };
+  }
+
+  test('names the payment it may repeat; said to be the same, the transfer is in the ledger once', async () => {
+    const had = await balance();
+    const { item, told: first } = await doubted();
+    expect(item).toMatchObject({
+      reason: 'possible_repeat',
+      mayRepeat: expect.stringMatching(/^payment:\d+$/) as unknown,
+    });
+    expect((await balance()) - had).toBe(2 * HALF_VND);
+    expect((await decide(item.id, item.mayRepeat)).body).toEqual({ decided: true, job: null });
+    expect((await balance()) - had).toBe(HALF_VND);
+    expect((await waiting()).map(({ id }) => id)).not.toContain(item.id);
+    expect(await decide(item.id, item.mayRepeat)).toMatchObject({ status: 409, body: { code: 'decided_before' } });
+    // Both have been told of twice: an equal transfer is another one.
+    const other = { ...first, externalId: String(n + 50_000) };
+    expect(await record(other)).toMatchObject({ placement: expect.stringMatching(/^(applied|paid)$/) as unknown });
+    expect(await record({ ...first, source: 'sepay_api', externalId: `list-${n}-more` })).toEqual({
+      placement: 'told_before',
+    });
+  });
+
+  test('is not the same as other money, as itself, as one of its own source, or as one that was told of twice', async () => {
+    const [one, two] = [await doubted(), await doubted()];
+    expect((await decide(one.item.id, two.item.id)).status).toBe(409);
+    expect((await decide(one.item.id, one.item.id)).status).toBe(409);
+    expect((await decide(one.item.id, 'payment:999999999')).status).toBe(409);
+    const { rows } = await api.auditor.query<{ id: string }>(
+      `SELECT 'payment:' || payment_event_id AS id FROM payment_twins LIMIT 1`,
+    );
+    expect(await decide(one.item.id, rows[0]?.id ?? '')).toMatchObject({
+      status: 409,
+      body: { code: 'decision_not_possible', detail: expect.stringContaining('other money') as unknown },
+    });
+    expect((await waiting()).map(({ id }) => id)).toContain(one.item.id);
+    for (const { item } of [one, two]) expect((await decide(item.id, item.mayRepeat)).status).toBe(200);
+  });
+});
+
+test('candidates for a twin are found by index, however many payments there are', async () => {
+  const { rows } = await api.database.poolFor('lading_owner').query<{ 'QUERY PLAN': string }>(
+    `EXPLAIN (GENERIC_PLAN) SELECT p.event_id FROM payments p
+     WHERE p.source = $1::text AND p.transferred_at BETWEEN $2::timestamptz AND $3::timestamptz
+       AND p.account_number = $4::text AND p.amount_vnd = $5::bigint`,
+  );
+  expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('payments_of_transfer');
 });

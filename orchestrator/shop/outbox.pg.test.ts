@@ -14,6 +14,7 @@ import { serve, type Serving } from '../../sandbox/serve.ts';
 import { makeShop, type ReceivedEvent } from '../../sandbox/shop/app.ts';
 import { rotateShopSecret } from '../../sql/shop-secrets.ts';
 import { findShopEndpoint, resendShopEvent, setShopEndpoint, switchShopEndpoint } from '../../sql/shop.ts';
+import { testAct } from '../../test/act.ts';
 import { makeTestDatabase, type TestDatabase } from '../../test/database.ts';
 import { insertTestJob, makeWorld, testJobIn, type World } from '../../test/orders.ts';
 import { TRIES_MAX } from './after-try.ts';
@@ -42,7 +43,8 @@ beforeAll(async () => {
   const made = makeShop({ secrets, faults, log: pino({ level: 'silent' }) });
   ({ events } = made);
   shop = await serve({ host: '127.0.0.1', port: 0, handler: () => made.handler });
-  for (const secret of secrets) await rotateShopSecret(world.owner, 1, (id) => seal(masterKeys, id, secret));
+  for (const secret of secrets)
+    await rotateShopSecret(world.owner, { overlapHours: 1, person: 'a test' }, (id) => seal(masterKeys, id, secret));
 });
 afterAll(async () => {
   await shop.stop();
@@ -54,7 +56,7 @@ beforeEach(async () => {
   results.length = 0;
   logged = '';
   await world.owner.query(`UPDATE shop_events SET state = 'dead', ended_at = now() WHERE state = 'waiting'`);
-  await setShopEndpoint(world.owner, `${shop.url}/webhooks/lading`);
+  await setShopEndpoint(world.owner, `${shop.url}/webhooks/lading`, 'a test');
 });
 afterEach(async () => {
   await outbox?.stop();
@@ -152,7 +154,7 @@ test('after the last try an event is dead, counted, and may be sent again', asyn
   const { id, tries } = await ended(job.order_id, 'dead');
   expect(tries).toBe(TRIES_MAX);
   expect(results).toEqual([...Array.from({ length: TRIES_MAX - 1 }, () => 'failed'), 'dead']);
-  expect(await resendShopEvent(world.api, id)).toBe('resent');
+  expect(await resendShopEvent(world.api, await testAct(world.owner), id)).toBe('resent');
   running.kick();
   await ended(job.order_id, 'delivered');
   expect(events).toMatchObject([{ id }]);
@@ -168,7 +170,7 @@ test('410 disables the endpoint; what happens meanwhile is told when it is enabl
   running.kick();
   await running.stop();
   expect(events).toEqual([]);
-  await switchShopEndpoint(world.owner, undefined);
+  await switchShopEndpoint(world.owner, true, 'a test');
   start();
   await Promise.all([job, later].map(({ order_id: order }) => ended(order, 'delivered')));
 });
@@ -217,7 +219,7 @@ test('killed between sending and writing it down, the next one tells it again un
       if (got.length > 1) response.end('ok');
     },
   });
-  await setShopEndpoint(world.owner, silent.url);
+  await setShopEndpoint(world.owner, silent.url, 'a test');
   const job = await insertTestJob(world);
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../test/shop-child.ts', import.meta.url))], {
     env: {

@@ -25,16 +25,19 @@ CREATE TABLE api_keys (
   CHECK (expires_at >= created_at)
 );
 
--- What was changed over the API: who, what, when, before and after.
+-- What was changed: who, what, when, before and after. With a key over the API, or by a person at the owner's terminal.
 CREATE TABLE changes (
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at         timestamptz NOT NULL DEFAULT clock_timestamp(),
-  key_id     uuid NOT NULL REFERENCES api_keys,
-  request_id uuid NOT NULL,
+  key_id     uuid REFERENCES api_keys,
+  request_id uuid,
+  person     text CHECK (length(person) BETWEEN 1 AND 200),
   action     text NOT NULL CHECK (length(action) BETWEEN 1 AND 100),
   subject    text NOT NULL CHECK (length(subject) BETWEEN 1 AND 200),
   before     jsonb,
-  after      jsonb
+  after      jsonb,
+  CHECK (num_nonnulls(key_id, person) = 1),
+  CHECK ((key_id IS NULL) = (request_id IS NULL))
 );
 CREATE INDEX changes_of_subject ON changes (subject, id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON changes EXECUTE FUNCTION refuse_change();
@@ -44,5 +47,4 @@ GRANT SELECT ON changes TO lading_auditor;
 GRANT SELECT (id, prefix, name, role, created_by, created_at, expires_at, last_used_at, replaces) ON api_keys
   TO lading_auditor;
 GRANT UPDATE (last_used_at) ON api_keys TO lading_api;
-GRANT INSERT (key_id, request_id, action, subject, before, after) ON changes TO lading_api;
 CREATE INDEX jobs_by_age ON jobs (created_at, id);

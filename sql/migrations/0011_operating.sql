@@ -130,6 +130,11 @@ BEGIN
   IF NOT FOUND THEN RETURN 'unknown'; END IF;
   IF dead.state <> 'dead' THEN RETURN 'not_dead'; END IF;
   IF EXISTS (SELECT FROM attempts a WHERE a.job_id = job AND a.state <> 'settled') THEN RETURN 'still_running'; END IF;
+  -- What was paid for it may have been given back.
+  IF EXISTS (SELECT FROM inbox_decisions d WHERE d.from_order_id = dead.order_id AND d.action <> 'ignored')
+     AND EXISTS (SELECT FROM orders o WHERE o.id = dead.order_id AND order_paid(o.id) < o.amount_vnd) THEN
+    RETURN 'not_paid';
+  END IF;
   PERFORM pg_advisory_xact_lock(hashtext('lading customer'), hashtext(dead.customer));
   UPDATE jobs SET state = 'paid', attempts_spent = 0, losses = 0, task_failures = 0, profile = NULL,
     dead_reason = NULL, dead_detail = NULL, redrives = redrives + 1, redrive_reason = why,

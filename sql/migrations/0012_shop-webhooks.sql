@@ -100,20 +100,29 @@ $$;
 CREATE TRIGGER shop_changed AFTER INSERT OR UPDATE ON shop_endpoint FOR EACH STATEMENT EXECUTE FUNCTION shop_changed();
 CREATE TRIGGER shop_changed AFTER INSERT ON shop_secrets FOR EACH STATEMENT EXECUTE FUNCTION shop_changed();
 
--- Once more, under the same webhook-id and with a full budget of tries. The API's role may do this and nothing else.
-CREATE FUNCTION resend_shop_event(event uuid) RETURNS text
+-- Once more, under the same webhook-id and with a full budget of tries: by an operator's key, or that of the shop whose
+-- order it is about. The API's role may do this and nothing else.
+CREATE FUNCTION key_resends_shop_event(by_key uuid, request uuid, event uuid) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  key api_keys;
+  before shop_events;
 BEGIN
-  UPDATE shop_events SET state = 'waiting', ended_at = NULL, tries_before = tries, next_try_at = now()
-  WHERE id = event AND state <> 'waiting';
-  IF FOUND THEN
-    NOTIFY lading_shop;
-    RETURN 'resent';
+  SELECT * INTO key FROM api_keys k WHERE k.id = by_key AND k.role IN ('operator', 'shop') AND k.expires_at > now();
+  IF NOT FOUND THEN RAISE EXCEPTION 'this is no key of an operator or a shop' USING ERRCODE = 'LD004'; END IF;
+  SELECT e.* INTO before FROM shop_events e WHERE e.id = event FOR UPDATE;
+  IF NOT FOUND OR key.role = 'shop' AND NOT EXISTS (SELECT FROM orders o WHERE o.id = before.order_id AND o.shop = key.name) THEN
+    RETURN 'unknown';
   END IF;
-  RETURN CASE WHEN EXISTS (SELECT FROM shop_events WHERE id = event) THEN 'waits_already' ELSE 'unknown' END;
+  IF before.state = 'waiting' THEN RETURN 'waits_already'; END IF;
+  UPDATE shop_events SET state = 'waiting', ended_at = NULL, tries_before = tries, next_try_at = now() WHERE id = event;
+  PERFORM record_act(by_key, request, 'shop event resend', event::text,
+    jsonb_build_object('state', before.state, 'tries', before.tries), jsonb_build_object('state', 'waiting'));
+  NOTIFY lading_shop;
+  RETURN 'resent';
 END
 $$;
-REVOKE EXECUTE ON FUNCTION resend_shop_event(uuid) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION key_resends_shop_event(uuid, uuid, uuid) FROM PUBLIC;
 
 -- Which master key the running job signed with, so that its token is sealed with what that job can open.
 ALTER TABLE drive_tokens ADD COLUMN key_id text CHECK (key_id ~ '^[0-9a-f]{16}$');
@@ -143,4 +152,4 @@ GRANT UPDATE (disabled_at, disabled_reason, updated_at) ON shop_endpoint TO ladi
 GRANT INSERT (event_id, n, duration_ms, status, error, answer) ON shop_deliveries TO lading_orchestrator;
 GRANT SELECT ON shop_endpoint, shop_events, shop_deliveries TO lading_api, lading_auditor;
 GRANT SELECT (id, key_id, created_at, valid_until) ON shop_secrets TO lading_auditor;
-GRANT EXECUTE ON FUNCTION resend_shop_event(uuid) TO lading_api;
+GRANT EXECUTE ON FUNCTION key_resends_shop_event(uuid, uuid, uuid) TO lading_api;

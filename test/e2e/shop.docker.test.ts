@@ -48,7 +48,7 @@ const masterPath = (): string => join(e2e.system.runDir, 'secrets', 'master_key'
 /** With the newest master key, which processes accept from the moment they have read it. */
 async function rotate(secret: string): Promise<void> {
   const lines = parseMasterKeys(readFileSync(masterPath(), 'utf8')).slice(0, 1);
-  await rotateShopSecret(e2e.pool, 1, (id) =>
+  await rotateShopSecret(e2e.pool, { overlapHours: 1, person: 'a test' }, (id) =>
     seal(
       masterKeysOf(() => lines),
       id,
@@ -82,7 +82,7 @@ test('an order is told as it goes, and goes on being told while secret and maste
   const [first, second] = [newSecret(), newSecret()];
   await rotate(first);
   await shopKnows([first]);
-  await setShopEndpoint(e2e.pool, `${shopUrl}/webhooks/lading`);
+  await setShopEndpoint(e2e.pool, `${shopUrl}/webhooks/lading`, 'a test');
   expect(await buyAndHear()).toMatchObject([
     { signatures: 1, repeat: false, body: { type: 'order.paid' } },
     { signatures: 1, repeat: false, body: { type: 'order.completed' } },
