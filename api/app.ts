@@ -14,6 +14,7 @@ import { addDocuments } from './contract/documents.ts';
 import { OPERATIONS } from './contract/operations.ts';
 import type { News } from './news.ts';
 import type { OrderDesk } from './orders/order-answer.ts';
+import type { KeysInUse } from './operators/keys-in-use.ts';
 import { addPaymentRoutes } from './payments/route.ts';
 import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
@@ -34,10 +35,12 @@ export type AppDeps = {
   /** Where SePay's webhooks may come from; undefined: from anywhere. */
   isSepaySender?: SenderCheck | undefined;
   orderTtlMinutes: number;
+  keysInUse: KeysInUse;
   /** Who tells that an order moved. */
   news: News;
   /** Who tells that a log grew, or that its job moved. */
   logNews: News;
+  requestsPerMinute: number;
   ordersPerMinute: number;
   ordersPerEmailPerHour: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
@@ -55,6 +58,7 @@ export const WATCHERS_OF_ADDRESS_MAX = 50;
 export function makeApp(deps: AppDeps): Koa<State> {
   const { pool, log, metrics, desk, masterKeys, sepayAuth, orderTtlMinutes } = deps;
   const limits = {
+    caller: makeLimit(pool, { name: 'caller', requests: deps.requestsPerMinute, perSeconds: MINUTE_SECONDS }),
     address: makeLimit(pool, { name: 'orders-address', requests: deps.ordersPerMinute, perSeconds: MINUTE_SECONDS }),
     email: makeLimit(pool, { name: 'orders-email', requests: deps.ordersPerEmailPerHour, perSeconds: HOUR_SECONDS }),
     key: makeLimit(pool, { name: 'key', requests: KEY_REQUESTS_PER_MINUTE, perSeconds: MINUTE_SECONDS }),
@@ -65,7 +69,11 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const { news, logNews } = deps;
   const follows = makePlaces(FOLLOWS_OF_KEY_MAX);
   const watchers = makePlaces(WATCHERS_OF_ADDRESS_MAX);
-  addOperations(router, { pool, metrics, desk, orderTtlMinutes, limits, news, logNews, follows, watchers }, OPERATIONS);
+  addOperations(
+    router,
+    { pool, metrics, desk, orderTtlMinutes, limits, keysInUse: deps.keysInUse, news, logNews, follows, watchers },
+    OPERATIONS,
+  );
   addDocuments(router, OPERATIONS, desk.publicUrl);
   addPaymentRoutes(router, {
     pool,

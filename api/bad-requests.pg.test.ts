@@ -19,7 +19,7 @@ beforeAll(async () => {
   api = await startTestApi();
   folder = mkdtempSync(join(tmpdir(), 'lading-storm-'));
   stormed = await startTestApiProcess(api.database, folder, {
-    env: { NODE_OPTIONS: '--inspect=127.0.0.1:0', ORDERS_PER_MINUTE: '100000' },
+    env: { NODE_OPTIONS: '--inspect=127.0.0.1:0', ORDERS_PER_MINUTE: '100000', REQUESTS_PER_MINUTE: '1000000' },
   });
   heap = await lookIntoHeap(join(folder, 'api.log'));
 });

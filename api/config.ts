@@ -50,6 +50,8 @@ const schema = z.object({
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
   BANK_ACCOUNT_NAME: z.string().min(1).max(100),
   ORDER_TTL_MINUTES: z.coerce.number().pipe(z.int().min(1).max(WEEK_MINUTES)).default(60),
+  /** Requests a minute from one address, of those that are not SePay's or a job's. */
+  REQUESTS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(1_000_000)).default(1_200),
   /** Orders a minute from one address. */
   ORDERS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(30),
   ORDERS_PER_EMAIL_PER_HOUR: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(20),
@@ -104,6 +106,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     reconcileSeconds: raw.RECONCILE_SECONDS,
     isSepaySender: raw.SEPAY_SENDERS,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
+    requestsPerMinute: raw.REQUESTS_PER_MINUTE,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,
     ordersPerEmailPerHour: raw.ORDERS_PER_EMAIL_PER_HOUR,
     trustedProxies: raw.TRUSTED_PROXIES,

@@ -13,6 +13,7 @@ import { makeMetrics } from './metrics.ts';
 import { startReconciling } from './payments/reconcile.ts';
 import { FOLLOWERS_OF_LOG_MAX, makeNews } from './news.ts';
 import { parseSepaySecrets, sepayAuthOf } from './payments/sepay-secrets.ts';
+import { makeKeysInUse } from './operators/keys-in-use.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 import { watchCertificate } from './watch-certificate.ts';
@@ -54,8 +55,11 @@ async function run(config: Config): Promise<void> {
   const ageOf = makeSecretAges(registry);
   ageOf('master', masterKeyLines.changedAt);
   ageOf('sepay', sepayLines.changedAt);
+  const keysInUse = makeKeysInUse();
+  ageOf('api_key', keysInUse.oldest);
   const app = makeApp({
     ...config,
+    keysInUse,
     masterKeys: masterKeysOf(masterKeyLines.value),
     sepayAuth: sepayAuthOf(config.sepaySecrets.mode, sepayLines.value),
     pool,
@@ -69,7 +73,11 @@ async function run(config: Config): Promise<void> {
   const reconciling =
     sepayApi && startReconciling({ pool, log, metrics, sepayApi, ownAccountNumber, periodSeconds }, news);
   const certificate = config.tls && watchCertificate(config.tls, log);
-  const server = await listen(app.callback(), { ...config.listen, certificate: certificate?.value() });
+  const server = await listen(app.callback(), {
+    ...config.listen,
+    certificate: certificate?.value(),
+    isBehindProxy: config.trustedProxies > 0,
+  });
   certificate?.onRenewed(server.renew);
   const operations = await listen(makeOperations({ pool, log, registry }).callback(), config.listenForOperations);
   log.info({ url: server.url, operationsUrl: operations.url }, 'listening');

@@ -1,24 +1,10 @@
-import { isIPv6 } from 'node:net';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Pool } from '../sql/pool.ts';
 import { forgetExpiredLimits } from '../sql/rate-limits.ts';
 import { Problem } from './problem.ts';
 
-const IPV6_NETWORK_GROUPS = 4;
 /** After so many requests one of them also removes what has expired; a timer would ask Postgres when nobody calls. */
 const CLEARED_EVERY_REQUESTS = 1_000;
-
-/** Who is counted as one caller: an IPv4 address, or the /64 network of an IPv6 address. */
-export function callerOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - before.length - after.length }, () => '0');
-  return [...before, ...zeros, ...after].slice(0, IPV6_NETWORK_GROUPS).join(':');
-}
 
 /** Counts one request of `whom`. Throws `rate_limited` with Retry-After when there were too many. */
 export type Limit = (whom: string) => Promise<void>;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ensureTls, type TlsFiles } from '../sandbox/tls.ts';
-import { listen, UNANSWERED_MAX, type Server } from './server.ts';
+import { CONNECTIONS_OF_CALLER_MAX, listen, UNANSWERED_MAX, type Server } from './server.ts';
 
 const LIMITS = { headersLimitMs: 300, requestLimitMs: 600, checkedEveryMs: 50, readLimitMs: 500 };
 let dirs: string[];
@@ -166,3 +166,30 @@ test('who does not read his answer is cut off, and who reads it gets it', async 
   expect(await bytesRead(unread)).toBeLessThan(answer.length);
   await server.stop();
 });
+
+test.each([false, true])(
+  'behind a proxy: %s. Nobody takes the places of all, unless he brings all of them',
+  async (isBehindProxy) => {
+    const at = { host: '127.0.0.1', port: 0, isBehindProxy };
+    const server = await listen((_request, response) => response.end('whole'), at, LIMITS);
+    const port = Number(new URL(server.url).port);
+    const held = await Promise.all(
+      Array.from({ length: CONNECTIONS_OF_CALLER_MAX }, async () => {
+        const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    const askedFrom = (localAddress: string): Promise<string> =>
+      new Promise((resolve) => {
+        let answer = '';
+        const socket = connect({ port, host: '127.0.0.1', localAddress }).on('error', () => undefined);
+        socket.on('data', (text: Buffer) => (answer += text.toString())).on('close', () => resolve(answer));
+        socket.write('GET / HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n');
+      });
+    expect((await askedFrom('127.0.0.1')).includes('whole')).toBe(isBehindProxy);
+    expect(await askedFrom('127.0.0.2')).toContain('whole');
+    for (const socket of held) socket.destroy();
+    await server.stop();
+  },
+);

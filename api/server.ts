@@ -3,6 +3,8 @@ import { createServer, type RequestListener, type Server as HttpServer } from 'n
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { callerOf } from './caller.ts';
+import { makePlaces } from './places.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** How long a client may take to send a request, how often that is looked at, and how long to read a whole answer. */
@@ -12,6 +14,8 @@ const KEEP_ALIVE_MS = 65_000;
 const HEADER_MAX_BYTES = 16 * 1024;
 const HEADERS_MAX = 64;
 const CONNECTIONS_MAX = 2_000;
+/** So that nobody takes everybody's places. All jobs of an engine call from one address, that of its egress. */
+export const CONNECTIONS_OF_CALLER_MAX = 512;
 /** Requests that one connection may send before it has read the answers to those before. */
 export const UNANSWERED_MAX = 16;
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -68,10 +72,10 @@ function boundUnanswered(handler: RequestListener, readLimitMs: number): Request
   };
 }
 
-/** Port 0: any free one. Rejects when the address cannot be had. */
+/** Port 0: any free one. Behind a proxy all connections are the proxy's. Rejects when the address cannot be had. */
 export async function listen(
   handler: RequestListener,
-  at: { host: string; port: number; certificate?: Certificate | undefined },
+  at: { host: string; port: number; certificate?: Certificate | undefined; isBehindProxy?: boolean },
   slowness = SLOWNESS,
 ): Promise<Server> {
   const limits = {
@@ -93,7 +97,19 @@ export async function listen(
   server.on('clientError', refuse);
   // With those whose handshake is not done, which the server itself does not count.
   const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => sockets.add(socket.on('close', () => sockets.delete(socket))));
+  const places = makePlaces(at.isBehindProxy ? CONNECTIONS_MAX : CONNECTIONS_OF_CALLER_MAX);
+  server.on('connection', (socket: Socket) => {
+    const leave = places.take(callerOf(socket.remoteAddress ?? ''));
+    if (!leave) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      leave();
+    });
+  });
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = CONNECTIONS_MAX;
   server.listen(at.port, at.host);

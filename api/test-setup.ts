@@ -16,6 +16,7 @@ import { makeTestDatabase, type TestDatabase } from '../test/database.ts';
 import { makeApp, type AppDeps } from './app.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
 import { FOLLOWERS_OF_LOG_MAX, makeNews, type News } from './news.ts';
+import { makeKeysInUse } from './operators/keys-in-use.ts';
 import { makeOperations } from './operations.ts';
 import { listen } from './server.ts';
 
@@ -77,11 +78,13 @@ export async function startTestApi(changes: Partial<AppDeps> = {}): Promise<Test
     log,
     metrics,
     desk: { bank: BANK, publicUrl: 'https://api.example', tokenKey: TOKEN_KEY },
+    keysInUse: makeKeysInUse(),
     masterKeys: oneMasterKey(MASTER_KEY),
     sepayAuth: { mode: 'hmac', secrets: SECRETS },
     orderTtlMinutes: 60,
     news,
     logNews,
+    requestsPerMinute: 1_000_000,
     ordersPerMinute: 1_000_000,
     ordersPerEmailPerHour: 1_000_000,
     trustedProxies: 0,

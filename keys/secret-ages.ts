@@ -17,6 +17,6 @@ export function makeSecretAges(registry: Registry) {
       },
     }),
   );
-  return (name: 'sepay' | 'master' | 'drive' | 'shop_webhook', madeAt: () => Date | undefined): void =>
+  return (name: 'sepay' | 'master' | 'drive' | 'shop_webhook' | 'api_key', madeAt: () => Date | undefined): void =>
     void secrets.set(name, madeAt);
 }

@@ -182,6 +182,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         BANK_BIN: BANK.bin,
         BANK_ACCOUNT_NUMBER: BANK.accountNumber,
         BANK_ACCOUNT_NAME: BANK.accountName,
+        REQUESTS_PER_MINUTE: '1000000',
         ORDERS_PER_MINUTE: '100000',
         ORDERS_PER_EMAIL_PER_HOUR: '100000',
         ...options.env?.api,

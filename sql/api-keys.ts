@@ -28,13 +28,21 @@ export function readKey(text: string): { prefix: string; digest: Buffer } | unde
   return prefix === undefined ? undefined : { prefix, digest: digestOf(text) };
 }
 
-export type KeyRow = { id: string; prefix: string; name: string; role: KeyRole; digest: Buffer; note_use: boolean };
+export type KeyRow = {
+  id: string;
+  prefix: string;
+  name: string;
+  role: KeyRole;
+  digest: Buffer;
+  created_at: Date;
+  note_use: boolean;
+};
 
 /** A key that is valid now, by the database's clock. `note_use`: its last use was noted more than a minute ago. */
 export const findKey = (db: Database, prefix: string): Promise<KeyRow | undefined> =>
   maybeOne<KeyRow>(
     db,
-    `SELECT id, prefix, name, role, digest,
+    `SELECT id, prefix, name, role, digest, created_at,
             coalesce(last_used_at < now() - interval '1 minute', true) AS note_use
      FROM api_keys WHERE prefix = $1::text AND expires_at > now()`,
     [prefix],

@@ -108,16 +108,19 @@ export async function insertTwin(db: Database, eventId: number, paymentEventId: 
 
 export type NotUnderstood = 'not_json' | 'not_a_transaction' | 'id_reused';
 
-/** Keeps an authentic event as it came, at most 16 KiB, for an operator. False when it is there already. */
+/**
+ * Keeps an authentic event as it came, at most 16 KiB, for an operator. False when it is there already: the same bytes, or
+ * what says the same (`sameAs`).
+ */
 export async function keepNotUnderstood(
   db: Database,
-  event: { source: EventSource; problem: NotUnderstood; wrongFields: readonly string[]; raw: Buffer },
+  event: { source: EventSource; problem: NotUnderstood; wrongFields: readonly string[]; raw: Buffer; sameAs?: string },
 ): Promise<boolean> {
   const kept = await maybeOne(
     db,
-    `INSERT INTO events_not_understood (source, problem, wrong_fields, raw)
-     VALUES ($1::text, $2::text, $3::text[], $4::bytea) ON CONFLICT (source, digest) DO NOTHING RETURNING id`,
-    [event.source, event.problem, event.wrongFields, event.raw],
+    `INSERT INTO events_not_understood (source, problem, wrong_fields, raw, digest)
+     VALUES ($1::text, $2::text, $3::text[], $4::bytea, sha256($5::bytea)) ON CONFLICT (source, digest) DO NOTHING RETURNING id`,
+    [event.source, event.problem, event.wrongFields, event.raw, Buffer.from(event.sameAs ?? event.raw)],
   );
   return kept !== undefined;
 }

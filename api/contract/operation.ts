@@ -8,14 +8,16 @@ import type { KeyRole } from '../../sql/api-keys.ts';
 import type { Act } from '../../sql/operating.ts';
 import type { Pool } from '../../sql/pool.ts';
 import { SQLSTATE, sqlStateOf } from '../../sql/sqlstate.ts';
+import { callerOf } from '../caller.ts';
 import type { Context, State } from '../context.ts';
 import type { Metrics } from '../metrics.ts';
 import type { News } from '../news.ts';
 import type { OrderDesk } from '../orders/order-answer.ts';
 import { authenticate, type Caller } from '../operators/authenticate.ts';
+import type { KeysInUse } from '../operators/keys-in-use.ts';
 import type { Places } from '../places.ts';
 import { fieldErrors, Problem, type ProblemCode } from '../problem.ts';
-import { callerOf, type Limit } from '../rate-limit.ts';
+import type { Limit } from '../rate-limit.ts';
 import { parseJson, readBody, requireJson } from '../read-body.ts';
 
 const BODY_MAX_BYTES = 16 * 1024;
@@ -26,11 +28,12 @@ export type ApiDeps = {
   metrics: Metrics;
   desk: OrderDesk;
   orderTtlMinutes: number;
-  /** Requests of one key; orders from one address, and for one e-mail address. */
-  limits: { key: Limit; address: Limit; email: Limit };
+  /** Requests from one address, and of one key; orders from one address, and for one e-mail address. */
+  limits: { caller: Limit; key: Limit; address: Limit; email: Limit };
   /** Who tells that an order moved, and that a log grew. */
   news: News;
   logNews: News;
+  keysInUse: KeysInUse;
   /** Logs that a key follows at once. */
   follows: Places;
   /** Orders that an address watches at once. */
@@ -106,10 +109,12 @@ async function callerOfCall(ctx: Context, deps: ApiDeps, one: Operation): Promis
     await deps.limits.address(callerOf(ctx.ip));
     return undefined;
   }
-  return authenticate(ctx, { pool: deps.pool, limitKey: deps.limits.key }, one.roles);
+  return authenticate(ctx, { pool: deps.pool, limitKey: deps.limits.key, keysInUse: deps.keysInUse }, one.roles);
 }
 
 async function answer(ctx: Context, deps: ApiDeps, one: Operation): Promise<void> {
+  // Also of who has no key, or tries many.
+  await deps.limits.caller(callerOf(ctx.ip));
   const caller = await callerOfCall(ctx, deps, one);
   const params = check(one.params, ctx.params, 'not_found');
   const query = check(one.query, { ...ctx.query }, 'request_invalid');

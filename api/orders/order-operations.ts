@@ -5,7 +5,7 @@ import { operation, type ApiDeps } from '../contract/operation.ts';
 import { cursorOf, openCursor } from '../operators/cursor.ts';
 import { courseId, instant, iso, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from '../operators/fields.ts';
 import { Problem } from '../problem.ts';
-import { callerOf } from '../rate-limit.ts';
+import { callerOf } from '../caller.ts';
 import { normaliseEmail } from './email.ts';
 import { orderEvents } from './events.ts';
 import { orderAnswer, payloadOf, statusAnswer } from './order-answer.ts';

@@ -7,7 +7,7 @@ import { claimReading, completeReading, ordersAwaitPayment } from '../../sql/rec
 import type { Metrics } from '../metrics.ts';
 import type { News } from '../news.ts';
 import { recordPayment } from './record-payment.ts';
-import { fetchPage, parseListRow, rowId, type SepayApi } from './sepay-list.ts';
+import { fetchPage, parseListRow, rowId, whatRowSays, type SepayApi } from './sepay-list.ts';
 
 const PAGES_MAX = 500;
 /** SePay allows three requests a second. */
@@ -43,7 +43,7 @@ async function takeRow(deps: ReconcileDeps, row: unknown): Promise<void> {
   }
   const raw = Buffer.from(JSON.stringify(row)).subarray(0, RAW_MAX_BYTES);
   const wrongFields = parsed.wrongFields ?? ['id'];
-  if (await keepNotUnderstood(pool, { source: 'sepay_api', problem, wrongFields, raw }))
+  if (await keepNotUnderstood(pool, { source: 'sepay_api', problem, wrongFields, raw, sameAs: whatRowSays(row) }))
     log.error({ problem, wrongFields }, 'row of the list was not understood');
 }
 
@@ -55,13 +55,12 @@ export async function reconcileOnce(deps: ReconcileDeps, stop: AbortSignal): Pro
   for (let pages = 1; pages <= PAGES_MAX; pages += 1) {
     const { rows, hasMore } = await fetchPage(deps.sepayApi, { from, sinceId }, stop);
     for (const row of rows) await takeRow(deps, row);
-    const last = rows.at(-1);
-    if (!hasMore || last === undefined) {
+    if (!hasMore || rows.length === 0) {
       await completeReading(deps.pool);
       return true;
     }
-    // A cursor that does not move would read for ever.
-    const id = rowId(last);
+    // Behind the last row that says which it is; those after it are read again. A cursor that does not move would read for ever.
+    const id = rows.map(rowId).findLast((one) => one !== undefined);
     if (id === undefined || id === sinceId) throw new Error("SePay's list does not go on");
     sinceId = id;
     await sleep(BETWEEN_PAGES_MS, undefined, { signal: stop });

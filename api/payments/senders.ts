@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { plainAddress } from '../caller.ts';
 
 /** Whether a webhook may come from this address. */
 export type SenderCheck = (address: string) => boolean;
@@ -21,8 +22,7 @@ export function allowSenders(list: readonly string[]): SenderCheck | undefined {
     else return undefined;
   }
   return (address) => {
-    // A socket that serves both families shows IPv4 callers mapped.
-    const plain = address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+    const plain = plainAddress(address);
     return isIP(plain) !== 0 && allowed.check(plain, familyOf(plain));
   };
 }

@@ -40,6 +40,12 @@ const rowSchema = z.object({
 /** The id of a row, whatever else is wrong with it: the list goes on behind it. */
 export const rowId = (json: unknown): string | undefined => rowSchema.pick({ id: true }).safeParse(json).data?.id;
 
+/** What a row says of its transfer, as text: SePay counts other things in it, and a row is one for all that. */
+export function whatRowSays(json: unknown): string {
+  if (typeof json !== 'object' || json === null) return JSON.stringify(json);
+  return JSON.stringify(Object.keys(rowSchema.shape).map((key) => (json as Record<string, unknown>)[key]));
+}
+
 /** A row of the list, or the names of what is wrong with it. */
 export function parseListRow(
   json: unknown,
