@@ -1,5 +1,5 @@
 /** Where the upload of a file begins: in a new session, or where an earlier attempt of the job left off. */
-import { ETAG_MAX_CHARS, SESSION_URL_MAX_CHARS, type KeptSession } from './contract/sealed-session.ts';
+import { ETAG_MAX_CHARS, SESSION_URL_MAX_CHARS, type KeptFile, type KeptSession } from './contract/sealed-session.ts';
 import type { Drive } from './drive/call.ts';
 import type { DriveResource } from './drive/resource.ts';
 import { askSession, startSession, type Session, type UploadTarget } from './drive/upload.ts';
@@ -8,8 +8,8 @@ import type { SessionLedger } from './session-ledger.ts';
 
 export type Begun = Session & { readonly etag: string | undefined };
 
-const isOf = (file: SourceFile, target: UploadTarget, kept: KeptSession): boolean =>
-  kept.parentId === target.parentId && kept.sha256 === file.sha256 && kept.bytes === file.bytes;
+const isOf = (file: SourceFile, target: UploadTarget, kept: KeptSession): kept is KeptFile =>
+  'sha256' in kept && kept.parentId === target.parentId && kept.sha256 === file.sha256 && kept.bytes === file.bytes;
 
 /** Goes on with `kept` where Drive still knows it and it is of this very file. Throws JobEnd. */
 export async function beginUpload(

@@ -5,6 +5,7 @@ import type { KeptSession } from './contract/sealed-session.ts';
 import { makeDrive, type Drive } from './drive/call.ts';
 import { listExisting, NOTHING_EXISTS, type Existing } from './drive/existing.ts';
 import { findOrderFolder, makeFolderTree, makeOrderFolder } from './drive/folder.ts';
+import type { JobEnd } from './ending.ts';
 import { postFinalize } from './finalize.ts';
 import { makeNetwork } from './network.ts';
 import { makeProgress } from './progress.ts';
@@ -48,7 +49,9 @@ export async function deliver(
   },
 ): Promise<{ files: number; bytes: number }> {
   const { jobId, attemptId, parallelFiles, egressToken, attemptKey, resumeKey, source } = envelope;
-  const { egressSocket, say, onSecret, signal } = options;
+  const { egressSocket, say, onSecret } = options;
+  const refused = new AbortController();
+  const signal = AbortSignal.any([options.signal, refused.signal]);
   const retry = options.retry === undefined ? {} : { retry: options.retry };
   const network = makeNetwork({
     socketPath: egressSocket,
@@ -65,7 +68,8 @@ export async function deliver(
     const renewToken = makeRenewToken(door, { attemptId, onToken: onSecret, ...retry }, signal);
     const drive = makeDrive({ https, apiUrl, accessToken, renewToken, ...retry });
 
-    const ledger = makeSessionLedger(door, { attemptId, resumeKey, ...retry }, signal);
+    const onRefused = (end: JobEnd): void => refused.abort(end);
+    const ledger = makeSessionLedger(door, { attemptId, resumeKey, onRefused, ...retry }, signal);
     const order = { jobId, parentFolderId, folderName };
     // While the provider lists. Nothing is made before its files are known and may be delivered.
     const earlier = lookForEarlier(drive, ledger, order, signal);
@@ -88,7 +92,9 @@ export async function deliver(
       { provider, drive, folderAt, existing, files, jobId, parallelFiles, progress, ledger, kept },
       signal,
     );
-    delivered.push(...(await transferStreams({ drive, folderAt, existing, jobId, progress }, streams, signal)));
+    delivered.push(
+      ...(await transferStreams({ drive, folderAt, existing, jobId, progress, ledger, kept }, streams, signal)),
+    );
     progress.say();
     ledger.close();
 

@@ -48,7 +48,13 @@ let coursesDir: string;
 const expected: Partial<Record<Plan['provider'], Files>> = {
   manifest: Object.fromEntries(Object.entries(COURSE).map(([path, content]) => [path, sha256(content)])),
 };
-const tally = { delivered: 0, ended: {} as Record<string, number>, attempts: 0, sentBytes: 0, sentTwiceBytes: 0 };
+const tally = {
+  delivered: {} as Record<string, number>,
+  ended: {} as Record<string, number>,
+  attempts: 0,
+  sentBytes: 0,
+  sentTwiceBytes: 0,
+};
 
 beforeAll(async () => {
   coursesDir = await mkdtemp(join(tmpdir(), 'fault-matrix-'));
@@ -65,9 +71,12 @@ beforeAll(async () => {
     hostMap: Object.fromEntries(hosts.map((host) => [host, host.replace('localhost', '127.0.0.1')])),
     apiUrl: api.url,
   });
-  const calm = await run({ ...planOf(0), onDrive: [], onProvider: [], provider: 'udemy', ...NOTHING_GOES });
-  if (typeof calm.end === 'string') throw new Error(`without any fault: ${calm.end} ${calm.detail}`);
-  expected.udemy = calm.end;
+  for (const [n, provider] of (['udemy', 'hls'] as const).entries()) {
+    const seed = SEEDS + 1 + n;
+    const calm = await run({ ...planOf(0), seed, onDrive: [], onProvider: [], provider, ...NOTHING_GOES });
+    if (typeof calm.end === 'string') throw new Error(`${provider} without any fault: ${calm.end} ${calm.detail}`);
+    expected[provider] = calm.end;
+  }
 }, 60_000);
 const NOTHING_GOES = {
   apiRefusals: [],
@@ -82,13 +91,20 @@ afterAll(async () => {
   await rm(coursesDir, { recursive: true });
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   process.stderr.write(
-    `fault matrix: ${tally.delivered} delivered, ended ${JSON.stringify(tally.ended)}, ${tally.attempts} attempts, ` +
+    `fault matrix: delivered ${JSON.stringify(tally.delivered)}, ended ${JSON.stringify(tally.ended)}, ${tally.attempts} attempts, ` +
       `${mb(tally.sentBytes)} sent, of these ${mb(tally.sentTwiceBytes)} twice\n`,
   );
 });
 
 const uuid = (seed: number, n: number): string =>
   `0199a3c0-${String(n).padStart(4, '0')}-7000-8000-${String(seed).padStart(12, '0')}`;
+
+const bearer = PROVIDER_TOKEN;
+const SOURCES: Record<Plan['provider'], (url: string) => Envelope['source']> = {
+  manifest: (url) => ({ provider: 'manifest', manifestUrl: `${url}/courses/matrix/manifest.json`, bearer }),
+  udemy: (apiUrl) => ({ provider: 'udemy', apiUrl, courseId: 1, bearer }),
+  hls: (url) => ({ provider: 'hls', courseUrl: `${url}/courses/hls/course.json`, bearer }),
+};
 
 async function envelopeOf(plan: Plan, n: number): Promise<Envelope> {
   const [jobId, attemptId] = [uuid(plan.seed, 0), uuid(plan.seed, n)];
@@ -99,10 +115,7 @@ async function envelopeOf(plan: Plan, n: number): Promise<Envelope> {
     attemptNumber: n,
     deadlineAt: '2030-01-01T00:00:00Z',
     course: { id: 'matrix', title: 'matrix' },
-    source:
-      plan.provider === 'manifest'
-        ? { provider: 'manifest', manifestUrl: `${providerUrl}/courses/matrix/manifest.json`, bearer: PROVIDER_TOKEN }
-        : { provider: 'udemy', apiUrl: providerUrl, courseId: 1, bearer: PROVIDER_TOKEN },
+    source: SOURCES[plan.provider](providerUrl),
     drive: {
       apiUrl: googleUrl,
       accessToken: await outside.freshToken(),
@@ -182,7 +195,8 @@ async function judged(seed: number): Promise<void> {
   tally.attempts += ending.attempts;
   tally.sentBytes += ending.receivedBytes;
   if (typeof ending.end === 'string') {
-    tally.ended[ending.end] = (tally.ended[ending.end] ?? 0) + 1;
+    const end = `${plan.provider} ${ending.end}`;
+    tally.ended[end] = (tally.ended[end] ?? 0) + 1;
     expect({ ...about, cause: ending.end, explained: plan.ends.has(ending.end) }).toEqual({
       ...about,
       cause: ending.end,
@@ -191,7 +205,7 @@ async function judged(seed: number): Promise<void> {
     expect({ ...about, detail: ending.detail }).not.toEqual({ ...about, detail: '' });
     return;
   }
-  tally.delivered += 1;
+  tally.delivered[plan.provider] = (tally.delivered[plan.provider] ?? 0) + 1;
   expect({ ...about, files: ending.end }).toEqual({ ...about, files: expected[plan.provider] });
   if (plan.provider !== 'manifest') return;
   const total = Object.values(COURSE).reduce((sum, { length }) => sum + length, 0);

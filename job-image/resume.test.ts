@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { deriveResumeKey } from './contract/sealed-session.ts';
 import { makeDrive } from './drive/call.ts';
 import { NOTHING_EXISTS } from './drive/existing.ts';
+import type { JobEnd } from './ending.ts';
 import { makeFolderTree } from './drive/folder.ts';
 import { makeProgress } from './progress.ts';
 import { rangeFrom } from './providers/partial-content.ts';
@@ -71,13 +72,16 @@ async function attempt(
   attemptId: string,
   provider: Provider,
   files: SourceFile[],
-  signal = new AbortController().signal,
+  kill = new AbortController().signal,
 ) {
+  const refused = new AbortController();
+  const signal = AbortSignal.any([kill, refused.signal]);
+  const onRefused = (end: JobEnd): void => refused.abort(end);
   const { https, googleUrl, token } = outside;
   const drive = makeDrive({ https, apiUrl: googleUrl, accessToken: token, retry: QUICK });
   const ledger = makeSessionLedger(
     api.doorFor(attemptId),
-    { attemptId, resumeKey: RESUME_KEY, retry: QUICK, tellEveryMs: 5 },
+    { attemptId, resumeKey: RESUME_KEY, retry: QUICK, tellEveryMs: 5, keptWaitMs: 200, awayMaxMs: 20, onRefused },
     signal,
   );
   const kept = await ledger.recall();
@@ -207,11 +211,37 @@ test('nothing is sent behind the first chunk before its session is kept', async 
   const running = attempt(FIRST, provider, [fileOf(big)]);
   while ((await outside.driveReceivedBytes()) < CHUNK_BYTES);
   // Time enough for a second chunk to come in, were it sent.
-  for (let looks = 0; looks < 50; looks += 1) expect(await outside.driveReceivedBytes()).toBe(CHUNK_BYTES);
+  for (let looks = 0; looks < 20; looks += 1) expect(await outside.driveReceivedBytes()).toBe(CHUNK_BYTES);
   expect(api.sessions.size).toBe(0);
   release.resolve();
   await running;
   expect((await inDrive()).map((file) => file.sha256)).toEqual([sha256(big)]);
+});
+
+test('an API that is away holds up no upload', async () => {
+  const { provider } = sourceOf(big);
+  const running = attempt(FIRST, provider, [fileOf(big)]);
+  while (api.told.length === 0) await new Promise(setImmediate);
+  api.away(true);
+  await running;
+  expect((await inDrive()).map((file) => file.sha256)).toEqual([sha256(big)]);
+  expect(api.sessions.size).toBe(0);
+});
+
+test('what could not be kept while the API was away is kept once it is back', async () => {
+  const kill = new AbortController();
+  const other = randomBytes(big.length);
+  const held = sourceOf(other, { stopAt: 17 * MIB });
+  const next = attempt(FIRST, held.provider, [fileOf(other, 'other.bin')], kill.signal);
+  while (api.told.length === 0) await new Promise(setImmediate);
+  api.away(true);
+  await held.stopped;
+  expect(api.sessions.size).toBe(0);
+  api.away(false);
+  while (api.sessions.size === 0) await new Promise(setImmediate);
+  expect([...api.opened(RESUME_KEY).keys()]).toEqual(['other.bin']);
+  kill.abort(new Error('killed'));
+  await expect(next).rejects.toThrow('killed');
 });
 
 test('files that fit into one chunk are not kept; those that are done are forgotten', async () => {

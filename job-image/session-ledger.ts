@@ -21,11 +21,13 @@ import { parseRetryAfter } from './contract/retry-after.ts';
 import { AWAY_MAX_MS, type RetryLimits, type Tried } from './retry.ts';
 
 export const TELL_EVERY_MS = 30_000;
+/** An API that is away for longer holds up no upload: what is not kept is only sent again, should the container die. */
+export const KEPT_WAIT_MS = 2_000;
 
 export type SessionLedger = {
   /** What earlier attempts of this job have kept, by path. Throws JobEnd. */
   recall: () => Promise<ReadonlyMap<string, KeptSession>>;
-  /** Resolves once the session is safe. Rejects with JobEnd, or what the signal aborts with. */
+  /** Resolves once the session is safe, or after KEPT_WAIT_MS, and goes on trying then. Never rejects. */
   keep: (path: string, session: KeptSession) => Promise<void>;
   /** How much of a kept one Drive has; told sometime. */
   confirmed: (path: string, bytes: number) => void;
@@ -61,11 +63,14 @@ export function makeSessionLedger(
     readonly retry?: RetryLimits;
     readonly awayMaxMs?: number;
     readonly tellEveryMs?: number;
+    readonly keptWaitMs?: number;
+    /** Nobody will take a manifest of this attempt: it is not the current one, or not understood. */
+    readonly onRefused: (end: JobEnd) => void;
   },
   signal: AbortSignal,
 ): SessionLedger {
   const { attemptId, resumeKey, retry = FINALIZE_RETRY, awayMaxMs = AWAY_MAX_MS } = options;
-  const { tellEveryMs = TELL_EVERY_MS } = options;
+  const { tellEveryMs = TELL_EVERY_MS, keptWaitMs = KEPT_WAIT_MS, onRefused } = options;
   const keep = new Map<string, ProgressCall['keep'][number]>();
   const confirmed = new Map<string, number>();
   const forget = new Set<string>();
@@ -101,29 +106,39 @@ export function makeSessionLedger(
     );
   }
 
-  /** One call at a time; what is wished while one is under way goes together with the next. */
-  function tell(): Promise<void> {
-    waiting ??= last.then(async () => {
-      waiting = undefined;
-      clearTimeout(timer);
-      timer = undefined;
-      const forgotten = [...forget].slice(0, SESSIONS_MAX);
-      for (const path of forgotten) forget.delete(path);
+  async function tellNow(): Promise<void> {
+    waiting = undefined;
+    clearTimeout(timer);
+    timer = undefined;
+    if (isClosed) return;
+    const forgotten = [...forget].slice(0, SESSIONS_MAX);
+    for (const path of forgotten) forget.delete(path);
+    const kept = take(keep, (_path, session) => session);
+    try {
       await post({
-        keep: take(keep, (_path, session) => session),
+        keep: kept,
         confirmed: take(confirmed, (path, bytes) => ({ path, bytes })),
         forget: forgotten,
         recall: false,
       });
-    });
-    const told = waiting;
-    last = told.catch(() => undefined);
-    return told;
+    } catch (error) {
+      if (isClosed) return;
+      if (error instanceof JobEnd && error.reason === 'finalize_refused') onRefused(error);
+      // How far a file is a later attempt hears from Drive itself; which session it was in, from nobody else.
+      for (const session of kept)
+        if (!keep.has(session.path) && !forget.has(session.path)) keep.set(session.path, session);
+      if (keep.size > 0) tellSometime();
+    }
+  }
+  /** One call at a time; what is wished while one is under way goes together with the next. */
+  function tell(): Promise<void> {
+    waiting ??= last.then(tellNow);
+    last = waiting;
+    return waiting;
   }
   const tellSometime = (): void => {
     if (isClosed || signal.aborted) return;
-    // What cannot be told now is not needed: a later attempt asks Drive itself.
-    timer ??= setTimeout(() => void tell().catch(() => undefined), tellEveryMs).unref();
+    timer ??= setTimeout(() => void tell(), tellEveryMs).unref();
   };
 
   return {
@@ -138,12 +153,15 @@ export function makeSessionLedger(
       }
       return sessions;
     },
-    keep: (path, session) => {
+    keep: async (path, session) => {
       const sealed = sealSession(resumeKey, path, session).toString('base64');
       forget.delete(path);
       confirmed.delete(path);
-      keep.set(path, { path, bytes: session.bytes, sealed });
-      return tell();
+      keep.set(path, { path, ...('bytes' in session && { bytes: session.bytes }), sealed });
+      const limit = Promise.withResolvers<void>();
+      const waited = setTimeout(limit.resolve, keptWaitMs);
+      await Promise.race([tell(), limit.promise]);
+      clearTimeout(waited);
     },
     confirmed: (path, bytes) => {
       confirmed.set(path, bytes);

@@ -96,7 +96,6 @@ async function carry(
         // What one chunk holds is sent again sooner than it is kept.
         if (isKept !== undefined || session.confirmed > 0 || file.bytes <= chunkBytes) return;
         isKept = keepBegun(ledger, { file, target, url: session.url, etag });
-        isKept.catch(() => undefined);
       },
     });
     const window = makeWindow(source, (piece) => void hash?.update(piece), session.confirmed);

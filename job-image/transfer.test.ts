@@ -80,7 +80,13 @@ async function transfer(
   const door = api.doorFor(ATTEMPT_ID);
   const ledger = makeSessionLedger(
     door,
-    { attemptId: ATTEMPT_ID, resumeKey: RESUME_KEY, retry: QUICK, tellEveryMs: 10 },
+    {
+      attemptId: ATTEMPT_ID,
+      resumeKey: RESUME_KEY,
+      retry: QUICK,
+      tellEveryMs: 10,
+      onRefused: (end) => expect(end).toBeUndefined(),
+    },
     signal,
   );
   const kept = await ledger.recall();

@@ -23,6 +23,10 @@ export const faultsMiddleware =
     }
     applied.set(ctx.req, fault);
     if (fault.latencyMs !== undefined) await sleep(fault.latencyMs);
+    if (fault.redirect !== undefined) {
+      ctx.redirect(fault.redirect === 'self' ? ctx.url : fault.redirect);
+      return;
+    }
     if (fault.status === undefined) {
       await next();
       return;

@@ -43,6 +43,12 @@ export const faultSchema = z.strictObject({
   shortBy: z.int().min(1).optional(),
   /** Of a download: another version's tag, with its quotes. */
   etag: z.string().max(100).optional(),
+  /** Of a download: packed, though nobody asked for it. */
+  encoding: z.literal('gzip').optional(),
+  /** Of a download: without a length, in chunks, or until the connection closes. */
+  lengthless: z.enum(['chunked', 'close']).optional(),
+  /** Sent on: to the same address, or to this one. */
+  redirect: z.union([z.literal('self'), z.url()]).optional(),
   /** Wait before anything else. */
   latencyMs: z.int().min(0).max(LATENCY_MAX_MS).optional(),
   /** Slow the body down, in either direction. */

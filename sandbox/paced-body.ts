@@ -7,7 +7,10 @@ const STEP_MS = 50;
 const FLUSH_LIMIT_MS = 5_000;
 
 /** The part of a fault that concerns a body. */
-export type Pace = Pick<Fault, 'afterBytes' | 'bytesPerSecond' | 'shortRange' | 'flipByte' | 'shortBy' | 'etag'>;
+export type Pace = Pick<
+  Fault,
+  'afterBytes' | 'bytesPerSecond' | 'shortRange' | 'flipByte' | 'shortBy' | 'etag' | 'encoding' | 'lengthless'
+>;
 
 export class ConnectionDropped extends Error {
   override name = 'ConnectionDropped';

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import type { Context } from 'koa';
 import { byteRange } from './byte-range.ts';
 import { faultOf } from './faults-over-http.ts';
@@ -53,6 +54,15 @@ export function sendBytes(ctx: Context, served: Bytes, pace?: Pace): void {
   }
   const body = bytes.open(start, end);
   ctx.body = fault ? Readable.from(pacedBody(body, fault, ctx.socket), { objectMode: false }) : body;
+  ctx.set('Content-Type', bytes.contentType);
+  if (fault?.encoding !== undefined) {
+    ctx.set('Content-Encoding', fault.encoding);
+    // Whoever opened it closes it, when the other side goes away.
+    ctx.body = Readable.from(pacedBody(body, fault, ctx.socket), { objectMode: false }).pipe(createGzip());
+    ctx.type = bytes.contentType;
+    return;
+  }
+  if (fault?.lengthless === 'close') ctx.res.useChunkedEncodingByDefault = false;
   // Koa takes a stream's length away, and without it a dropped connection would look like the end of the file.
-  ctx.set({ 'Content-Length': String(end - start + 1), 'Content-Type': bytes.contentType });
+  if (fault?.lengthless === undefined) ctx.set('Content-Length', String(end - start + 1));
 }

@@ -1,7 +1,7 @@
 /** Upload sessions that a later attempt of a job may go on with; sealed for the job, and read by nobody else. */
 import type { Database } from './pool.ts';
 
-export type SealedSession = { readonly path: string; readonly bytes: number; readonly sealed: Buffer };
+export type SealedSession = { readonly path: string; readonly bytes?: number | undefined; readonly sealed: Buffer };
 
 /** Sessions that `attempt` opened take the place of earlier ones of the same files; above `max` the oldest go. */
 export async function keepSessions(
@@ -21,7 +21,7 @@ export async function keepSessions(
       attempt.jobId,
       attempt.id,
       sessions.map(({ path }) => path),
-      sessions.map(({ bytes }) => bytes),
+      sessions.map(({ bytes }) => bytes ?? null),
       sessions.map(({ sealed }) => sealed),
     ],
   );

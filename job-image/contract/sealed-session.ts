@@ -12,16 +12,24 @@ const KEY_BYTES = 32;
 export const SESSION_URL_MAX_CHARS = 2_048;
 export const ETAG_MAX_CHARS = 512;
 
-const keptSessionSchema = z.object({
+const address = {
   url: z.url({ protocol: /^https$/ }).max(SESSION_URL_MAX_CHARS),
   /** The folder the file will stand in. */
   parentId: z.string(),
-  /** Of the source as it was announced: another one is another file. */
+};
+/** Of a source of which more is announced: another one is another file. */
+const keptFileSchema = z.object({
+  ...address,
   sha256: z.string(),
   bytes: z.int().min(0),
   etag: z.string().max(ETAG_MAX_CHARS).optional(),
 });
-export type KeptSession = z.infer<typeof keptSessionSchema>;
+/** Of one of which only is known what it is made from. */
+const keptStreamSchema = z.object({ ...address, version: z.string() });
+const keptSessionSchema = z.union([keptFileSchema, keptStreamSchema]);
+export type KeptFile = z.infer<typeof keptFileSchema>;
+export type KeptStream = z.infer<typeof keptStreamSchema>;
+export type KeptSession = KeptFile | KeptStream;
 
 /** HKDF-SHA256 of the installation's master key, salted with the job's id; base64 of 32 bytes. */
 export function deriveResumeKey(masterKey: Buffer, jobId: string): string {

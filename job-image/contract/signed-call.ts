@@ -58,8 +58,8 @@ export const progressCallSchema = z.strictObject({
   attemptId: z.uuid(),
   /** Counts the calls of the attempt. */
   n: z.int().min(1).max(PROGRESS_CALLS_MAX),
-  /** Upload sessions that were opened. */
-  keep: z.array(z.strictObject({ path, bytes: z.int().min(1), sealed })).max(SESSIONS_MAX),
+  /** Upload sessions that were opened; of streams nobody knows the length. */
+  keep: z.array(z.strictObject({ path, bytes: z.int().min(1).optional(), sealed })).max(SESSIONS_MAX),
   /** How much of a kept one Drive has. */
   confirmed: z.array(z.strictObject({ path, bytes: z.int().min(0) })).max(SESSIONS_MAX),
   /** Those that nobody needs any more. */

@@ -34,6 +34,9 @@ test.each([
   [503, undefined, 'backendError', { kind: 'again' }],
   [403, undefined, 'storageQuotaExceeded', { kind: 'end', reason: 'drive_quota' }],
   [403, undefined, 'insufficientFilePermissions', { kind: 'end', reason: 'drive_denied' }],
+  [403, undefined, 'domainPolicy', { kind: 'end', reason: 'drive_denied' }],
+  [403, undefined, 'appNotAuthorizedToFile', { kind: 'end', reason: 'drive_denied' }],
+  [403, undefined, 'somethingNew', { kind: 'expired' }],
   [403, undefined, undefined, { kind: 'expired' }],
 ])('%s %s %s', (status, range, reason, reply) => {
   expect(sessionReply({ status, range, reason })).toEqual(reply);

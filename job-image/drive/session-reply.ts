@@ -1,6 +1,6 @@
 /** What Drive answers to a PUT of an upload session, judged without any network. */
 import type { EndReason } from '../contract/exit-codes.ts';
-import { driveVerdict } from './verdict.ts';
+import { driveVerdict, isPermissionReason } from './verdict.ts';
 
 export type SessionReply =
   | { readonly kind: 'complete' }
@@ -34,6 +34,7 @@ export function sessionReply(answer: {
   const verdict = driveVerdict(status, reason);
   if (verdict === 'again') return { kind: 'again' };
   if (verdict === 'drive_quota') return { kind: 'end', reason: verdict };
-  if (status === 403 && reason !== undefined) return { kind: 'end', reason: 'drive_denied' };
+  // Of any other 4xx Drive says: begin again with a new session. What is for good is said there again.
+  if (status === 403 && isPermissionReason(reason)) return { kind: 'end', reason: 'drive_denied' };
   return { kind: 'expired' };
 }

@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { JobEnd } from '../ending.ts';
-import { pause, type Again } from '../retry.ts';
+import { pause, withRetries, type Again, type Tried } from '../retry.ts';
 import { driveAway, type Drive } from './call.ts';
 import { parseResource, type DriveResource } from './resource.ts';
 import { sessionReply, type SessionReply } from './session-reply.ts';
@@ -78,19 +78,61 @@ async function* chunksOf(source: AsyncIterable<Buffer>, chunkBytes: number): Asy
   yield Buffer.concat(held);
 }
 
+/** What comes behind the first `bytes`; all of them must be there. */
+async function* behind(source: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  let left = bytes;
+  for await (const piece of source) {
+    if (piece.length > left) yield piece.subarray(left);
+    left = Math.max(0, left - piece.length);
+  }
+}
+
 /**
- * Uploads all of `source` and answers Drive's resource, or 'expired' where the session was lost. `onConfirmed` is told of
- * progress in bytes. Throws JobEnd, what the source throws, or what `signal` aborts with.
+ * How far a session is that another attempt has opened, by Drive's word; 'expired' where it is lost or over. Throws JobEnd,
+ * or what `signal` aborts with.
+ */
+export async function askStreamSession(
+  drive: Drive,
+  { what }: StreamTarget,
+  url: string,
+  signal: AbortSignal,
+): Promise<number | 'expired'> {
+  const question = { bytes: Buffer.alloc(0), range: 'bytes */*', what };
+  return await withRetries(
+    drive.retry,
+    signal,
+    async (): Promise<Tried<number | 'expired'>> => {
+      const { reply, again } = await put(drive, url, question, signal);
+      if (reply.kind === 'again') return again;
+      if (reply.kind === 'end') throw new JobEnd(reply.reason, again.again);
+      return { done: reply.kind === 'confirmed' ? reply.bytes : 'expired' };
+    },
+    driveAway,
+  );
+}
+
+/**
+ * Uploads all of `source`, from where the session stands, and answers Drive's resource, or 'expired' where the session was
+ * lost or has more than the source. `onConfirmed` is told of progress in bytes; `onBegun`, while the first of several chunks
+ * is on its way, of a session that is worth keeping, and nothing is sent behind that chunk before it has resolved. Throws
+ * JobEnd, what the source throws, or what `signal` aborts with.
  */
 export async function uploadStream(
   drive: Drive,
   target: StreamTarget,
-  options: { source: AsyncIterable<Buffer>; chunkBytes: number; onConfirmed: (bytes: number) => void },
+  options: {
+    source: AsyncIterable<Buffer>;
+    chunkBytes: number;
+    from: { url: string; confirmed: number } | undefined;
+    onConfirmed: (bytes: number) => void;
+    onBegun: (url: string) => Promise<void>;
+  },
   signal: AbortSignal,
 ): Promise<DriveResource | 'expired'> {
-  const sessionUrl = await startSession(drive, target, signal);
+  const { from, source, chunkBytes, onConfirmed, onBegun } = options;
+  const sessionUrl = from?.url ?? (await startSession(drive, target, signal));
   const { what } = target;
-  let start = 0;
+  let start = from?.confirmed ?? 0;
   let failures = 0;
 
   /** Sends one chunk, from wherever Drive stands. Answers the resource where it was the last. */
@@ -105,7 +147,7 @@ export async function uploadStream(
       const range = isQuery ? `bytes */${total}` : `bytes ${confirmed}-${end - 1}/${total}`;
       const { reply, body, again } = await put(drive, sessionUrl, { bytes, range, what }, signal);
       if (reply.kind === 'complete' && isLast) {
-        options.onConfirmed(end - confirmed);
+        onConfirmed(end - confirmed);
         return parseResource(body, what);
       }
       if (reply.kind === 'end') throw new JobEnd(reply.reason, again.again);
@@ -114,7 +156,7 @@ export async function uploadStream(
         if (reply.bytes < start || reply.bytes > end) return 'expired';
         const progress = reply.bytes - confirmed;
         confirmed = reply.bytes;
-        options.onConfirmed(progress);
+        onConfirmed(progress);
         isUnclear = false;
         if (progress > 0) failures = 0;
         if (confirmed === end && !isLast) return undefined;
@@ -126,10 +168,14 @@ export async function uploadStream(
   }
 
   let ahead: Buffer | undefined;
-  for await (const chunk of chunksOf(options.source, options.chunkBytes)) {
+  let isFirst = from === undefined;
+  for await (const chunk of chunksOf(behind(source, start), chunkBytes)) {
     if (ahead !== undefined) {
+      const begun = isFirst ? onBegun(sessionUrl) : undefined;
+      isFirst = false;
       const sent = await send(ahead, false);
       if (sent !== undefined) return sent;
+      await begun;
       start += ahead.length;
     }
     ahead = chunk;

@@ -9,16 +9,23 @@ test.each([
   [401, 'authError', 'drive_unavailable'],
   [403, 'rateLimitExceeded', 'again'],
   [403, 'userRateLimitExceeded', 'again'],
+  [403, 'sharingRateLimitExceeded', 'again'],
   [403, 'storageQuotaExceeded', 'drive_quota'],
+  [403, 'quotaExceeded', 'drive_quota'],
+  [403, 'numChildrenInNonRootLimitExceeded', 'drive_quota'],
   [403, 'dailyLimitExceeded', 'drive_quota'],
   [403, 'teamDriveFileLimitExceeded', 'drive_quota'],
   [403, 'insufficientFilePermissions', 'drive_denied'],
+  [403, 'appNotAuthorizedToFile', 'drive_denied'],
+  [403, 'domainPolicy', 'drive_denied'],
   [403, undefined, 'drive_denied'],
   [404, 'notFound', 'drive_denied'],
   [408, undefined, 'again'],
   [429, 'rateLimitExceeded', 'again'],
   [500, undefined, 'again'],
+  [502, undefined, 'again'],
   [503, 'backendError', 'again'],
+  [504, undefined, 'again'],
 ])('%s %s: %s', (status, reason, verdict) => {
   expect(driveVerdict(status, reason)).toBe(verdict);
 });

@@ -19,6 +19,16 @@ const QUOTA_REASONS = new Set([
   'teamDriveHierarchyTooDeep',
 ]);
 
+const PERMISSION_REASONS = new Set([
+  'insufficientFilePermissions',
+  'insufficientPermissions',
+  'appNotAuthorizedToFile',
+  'domainPolicy',
+  'forbidden',
+]);
+export const isPermissionReason = (reason: string | undefined): boolean =>
+  reason !== undefined && PERMISSION_REASONS.has(reason);
+
 /**
  * 401 ends as drive_unavailable where a fresh token was refused too: the next attempt brings another one, and a credential
  * that is truly dead shows where it is minted.

@@ -3,7 +3,7 @@
  *
  *   { "format": "lading-hls/1", "protection": "none", "streams": [{ "path": "Bài 1.mp4", "playlist": URL }] }
  *
- * Every playlist is read, and refused where it is protected, before the first byte of any stream is fetched.
+ * Every playlist and every initialisation is read, and refused where it is protected, before anything goes to Drive.
  */
 import { createHash } from 'node:crypto';
 import type { Dispatcher } from 'undici';
@@ -79,21 +79,28 @@ async function* beginningAs(bytes: AsyncIterable<Buffer>, isHead: (head: Buffer)
   if (head !== undefined) throw new JobEnd('provider_unavailable', `${what}: a segment is empty`);
 }
 
-async function* segmentsOf(get: Get, media: MediaPlaylist, what: string, retry: RetryLimits, signal: AbortSignal) {
-  const partOf = (segment: Segment) => ({ ...segment, what, retry });
-  if (media.init !== undefined) {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    for await (const piece of readOn(get, partOf(media.init), signal)) {
-      bytes += piece.length;
-      if (bytes > INIT_MAX_BYTES)
-        throw new JobEnd('manifest_invalid', `${what}: initialisation over ${INIT_MAX_BYTES} bytes`);
-      pieces.push(piece);
-    }
-    const init = Buffer.concat(pieces);
-    refuseProtectedInit(init, what);
-    yield init;
+type Reading = { readonly get: Get; readonly what: string; readonly retry: RetryLimits };
+
+/** The first box of fragmented MP4. Throws JobEnd, protected_content where it speaks of encryption. */
+async function readInit({ get, what, retry }: Reading, init: Segment, signal: AbortSignal): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of readOn(get, { ...init, what, retry }, signal)) {
+    bytes += piece.length;
+    if (bytes > INIT_MAX_BYTES)
+      throw new JobEnd('manifest_invalid', `${what}: initialisation over ${INIT_MAX_BYTES} bytes`);
+    pieces.push(piece);
   }
+  const read = Buffer.concat(pieces);
+  refuseProtectedInit(read, what);
+  return read;
+}
+
+async function* segmentsOf(reading: Reading, media: MediaPlaylist, signal: AbortSignal) {
+  const { get, what, retry } = reading;
+  const partOf = (segment: Segment) => ({ ...segment, what, retry });
+  // Again: it may be another by now.
+  if (media.init !== undefined) yield await readInit(reading, media.init, signal);
   const isHead = media.init === undefined ? isTransportStream : isFragment;
   for (const segment of media.segments) yield* beginningAs(readOn(get, partOf(segment), signal), isHead, what);
 }
@@ -132,7 +139,10 @@ export function makeHlsProvider(options: {
         const read = await Promise.all(
           course.slice(at, at + PLAYLISTS_AT_ONCE).map(async ({ path, playlist }) => {
             const what = JSON.stringify(path);
-            return { path, what, found: await media(playlist, what, signal) };
+            const found = await media(playlist, what, signal);
+            // Protected content is refused before anything of the course goes to Drive.
+            if (found.init !== undefined) await readInit({ get, what, retry }, found.init, signal);
+            return { path, what, found };
           }),
         );
         for (const { path, what, found } of read) {
@@ -144,7 +154,12 @@ export function makeHlsProvider(options: {
             contentType: 'video/mp4',
             version: createHash('sha256').update(JSON.stringify(found)).digest('hex'),
             open: (stop) =>
-              remux(segmentsOf(get, found, what, retry, stop), found.init === undefined ? 'mpegts' : 'mov', what, stop),
+              remux(
+                segmentsOf({ get, what, retry }, found, stop),
+                found.init === undefined ? 'mpegts' : 'mov',
+                what,
+                stop,
+              ),
           });
         }
       }

@@ -29,8 +29,8 @@ type Kind = { readonly name: string; readonly ends: readonly EndReason[]; readon
 
 const CALLS = { path: '^/(drive|upload)/' };
 const PUTS = { method: 'PUT', path: '^/upload/' };
-const FILES = { path: '^/(courses/[^/]+/files|signed)/' };
-const SOURCE = { path: '^/(courses|api-2.0|signed)/' };
+const FILES = { method: 'GET', path: '^/(courses/[^/]+/(files|media)|signed)/' };
+const SOURCE = { method: 'GET', path: '^/(courses|api-2.0|signed)/' };
 const some = (random: Random, most: number) => ({ skip: random.whole(0, 12), times: random.whole(1, most) });
 
 const ON_DRIVE: readonly Kind[] = [
@@ -131,6 +131,24 @@ const ON_PROVIDER: readonly Kind[] = [
     make: (r) => ({ match: FILES, etag: '"another"', afterBytes: r.whole(0, 2 * MIB), ...some(r, 2) }),
   },
 ];
+const ON_PROVIDER_MORE: readonly Kind[] = [
+  {
+    name: 'packed body',
+    ends: ['provider_unavailable', 'checksum_mismatch'],
+    make: (r) => ({ match: FILES, encoding: 'gzip', ...some(r, 2) }),
+  },
+  {
+    name: 'body without a length',
+    ends: ['provider_unavailable', 'checksum_mismatch'],
+    make: (r) => ({
+      match: FILES,
+      lengthless: r.one(['chunked', 'close']),
+      ...(r.chance(0.5) ? { afterBytes: r.whole(0, 2 * MIB) } : {}),
+      ...some(r, 3),
+    }),
+  },
+  { name: 'sent on', ends: [], make: (r) => ({ match: SOURCE, redirect: 'self', ...some(r, 3) }) },
+];
 /** Shows only where something was announced. */
 const ON_MANIFEST: readonly Kind[] = [
   {
@@ -156,12 +174,29 @@ const ON_PROVIDER_FOR_GOOD: readonly Kind[] = [
     ends: ['provider_unavailable'],
     make: (r) => ({ match: SOURCE, status: 503, skip: r.whole(0, 12) }),
   },
+  {
+    name: 'sent where nobody may go',
+    ends: ['manifest_invalid', 'provider_denied'],
+    make: (r) => ({
+      match: SOURCE,
+      redirect: r.one(['http://169.254.169.254/latest', 'https://169.254.169.254/latest', 'https://[::1]/']),
+      skip: r.whole(0, 12),
+    }),
+  },
+  {
+    name: 'sent round and round',
+    ends: ['manifest_invalid'],
+    make: (r) => ({ match: SOURCE, redirect: 'self', skip: r.whole(0, 12) }),
+  },
 ];
+
+/** The first the most often: it carries the most. */
+const PROVIDERS = ['manifest', 'udemy', 'hls'] as const;
 
 type Drawn = { readonly name: string; readonly fault: Fault };
 export type Plan = {
   readonly seed: number;
-  readonly provider: 'manifest' | 'udemy';
+  readonly provider: (typeof PROVIDERS)[number];
   readonly onDrive: readonly Drawn[];
   readonly onProvider: readonly Drawn[];
   /** What the API answers first. */
@@ -177,7 +212,7 @@ export type Plan = {
 export function planOf(seed: number): Plan {
   const random = randomOf(seed);
   const ends = new Set<EndReason>();
-  const provider = random.chance(0.15) ? 'udemy' : 'manifest';
+  const provider = random.chance(0.6) ? PROVIDERS[0] : random.one(PROVIDERS.slice(1));
   const draw = (of: readonly Kind[], count: number): Drawn[] =>
     Array.from({ length: count }, () => {
       const { name, ends: its, make } = random.one(of);
@@ -187,10 +222,11 @@ export function planOf(seed: number): Plan {
   const sometimes = (probability: number): number | undefined =>
     random.chance(probability) ? random.whole(0, 14) : undefined;
   const onDrive = draw(ON_DRIVE, random.whole(0, 4));
-  const kinds = provider === 'manifest' ? [...ON_PROVIDER, ...ON_MANIFEST] : ON_PROVIDER;
+  const always = [...ON_PROVIDER, ...ON_PROVIDER_MORE];
+  const kinds = provider === 'manifest' ? [...always, ...ON_MANIFEST] : always;
   const onProvider = draw(kinds, random.whole(0, 3));
   if (random.chance(0.06)) onDrive.push(...draw(ON_DRIVE_FOR_GOOD, 1));
-  if (random.chance(0.04)) onProvider.push(...draw(ON_PROVIDER_FOR_GOOD, 1));
+  if (random.chance(0.08)) onProvider.push(...draw(ON_PROVIDER_FOR_GOOD, 1));
   const sessionsGoneAtPut = sometimes(0.15);
   if (sessionsGoneAtPut !== undefined) ends.add('drive_unavailable');
   return {

@@ -21,13 +21,14 @@ export type JobApi = Awaited<ReturnType<typeof startJobApi>>;
 export async function startJobApi(options: { masterKey: Buffer; freshToken?: () => Promise<string> }) {
   const { masterKey, freshToken } = options;
   /** Of the one job there is, by path; as they came. */
-  const sessions = new Map<string, { sealed: string; bytes: number; confirmed: number }>();
+  const sessions = new Map<string, { sealed: string; bytes: number | undefined; confirmed: number }>();
   const told: ProgressCall[] = [];
   const manifests: FinalizeBody[] = [];
   const bodies: string[] = [];
   /** Answered instead, as long as there are some. */
   const refusals: number[] = [];
   let held: Promise<void> | undefined;
+  let isAway = false;
 
   async function answer(name: string, attemptId: string, body: unknown): Promise<unknown> {
     if (name === 'finalize') {
@@ -56,7 +57,7 @@ export async function startJobApi(options: { masterKey: Buffer; freshToken?: () 
     void (async () => {
       const text = Buffer.concat(await request.toArray()).toString();
       bodies.push(text);
-      const refusal = refusals.shift();
+      const refusal = isAway ? 503 : refusals.shift();
       if (refusal !== undefined) {
         response.writeHead(refusal, { 'retry-after': '0' }).end();
         return;
@@ -85,6 +86,8 @@ export async function startJobApi(options: { masterKey: Buffer; freshToken?: () 
       ),
     /** No session is kept before `until` has resolved. */
     hold: (until: Promise<void>): void => void (held = until),
+    /** From now on it answers that it cannot work. */
+    away: (is: boolean): void => void (isAway = is),
     /** Straight to this server, as if through egress. */
     doorFor: (attemptId: string) => ({
       egress,

@@ -43,6 +43,9 @@ export type Fault = {
   flipByte?: number;
   shortBy?: number;
   etag?: string;
+  encoding?: 'gzip';
+  lengthless?: 'chunked' | 'close';
+  redirect?: string;
   latencyMs?: number;
   bytesPerSecond?: number;
 };

@@ -5,9 +5,10 @@ CREATE TABLE upload_sessions (
   job_id     uuid NOT NULL REFERENCES jobs,
   path       text NOT NULL CHECK (length(path) BETWEEN 1 AND 1024),
   attempt_id uuid NOT NULL REFERENCES attempts,
-  bytes      bigint NOT NULL CHECK (bytes > 0),
+  -- Null for a stream.
+  bytes      bigint CHECK (bytes > 0),
   -- As the job last told; Drive is asked anew before anything is built on it.
-  confirmed  bigint NOT NULL DEFAULT 0 CHECK (confirmed BETWEEN 0 AND bytes),
+  confirmed  bigint NOT NULL DEFAULT 0 CHECK (confirmed >= 0 AND confirmed <= bytes),
   sealed     bytea NOT NULL CHECK (octet_length(sealed) BETWEEN 29 AND 6144),
   kept_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (job_id, path)
