@@ -20,6 +20,7 @@ COPY net net
 COPY sql sql
 COPY api api
 COPY egress egress
+COPY guard guard
 COPY orchestrator orchestrator
 COPY cli cli
 COPY job-image/contract job-image/contract

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, program } from 'commander';
 import { benchBurst } from './burst.ts';
 import { benchDispatch } from './dispatch.ts';
+import { benchGuard } from './guard.ts';
 import { benchIdle } from './idle.ts';
 import { keepResult, surroundings } from './results.ts';
 import { benchTransfer } from './transfer.ts';
@@ -48,6 +49,15 @@ program
   .option('--json', 'the result on one line', false)
   .action((options: { orders: number; json: boolean }) =>
     report('burst', options.json, () => benchBurst({ orders: options.orders, dockerHost })),
+  );
+
+program
+  .command('guard')
+  .description('a call to the engine through the guard, against one straight to it')
+  .option('--calls <n>', 'calls of each kind on each side', count, 200)
+  .option('--json', 'the result on one line', false)
+  .action((options: { calls: number; json: boolean }) =>
+    report('guard', options.json, () => benchGuard({ calls: options.calls, dockerHost })),
   );
 
 program

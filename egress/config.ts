@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { base64Key, ConfigError, port, readEnvironment } from '../config/environment.ts';
 import { EGRESS_DIR, EGRESS_SOCKET_NAME } from '../job-image/contract/paths.ts';
-import { SOCKET_PATH_MAX_BYTES } from './socket.ts';
+import { SOCKET_PATH_MAX_BYTES } from '../net/listen-on-socket.ts';
 import { formatTarget, parseAllowed, parseTarget, type AllowList, type Target } from './target.ts';
 import type { HostMap } from './resolve.ts';
 

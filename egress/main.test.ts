@@ -65,7 +65,7 @@ test('says where it listens, answers /healthz and /metrics, refuses a second of 
 
   const second = start();
   const refused = once(second, 'exit');
-  expect((await second.stdout.setEncoding('utf8').toArray()).join('')).toContain('another egress answers on');
+  expect((await second.stdout.setEncoding('utf8').toArray()).join('')).toContain('another process answers on');
   expect(await refused).toEqual([69, null]);
 
   const exited = once(first, 'exit');

@@ -4,9 +4,9 @@ import { pino } from 'pino';
 import { ConfigError } from '../config/environment.ts';
 import { readEgressConfig, type EgressConfig } from './config.ts';
 import { makeMetrics } from './metrics.ts';
-import { makeOperationsServer } from './operations.ts';
+import { listenOnSocket, SocketTakenError } from '../net/listen-on-socket.ts';
+import { makeOperationsServer } from '../net/operations-server.ts';
 import { makeEgressServer } from './server.ts';
-import { listenOnSocket, SocketTakenError } from './socket.ts';
 
 const EXIT_CONFIG = 78;
 const EXIT_UNAVAILABLE = 69;
@@ -30,10 +30,10 @@ if (process.argv.includes('--check')) {
 const log = pino({ level: config.logLevel, base: { process: 'egress' } });
 const metrics = makeMetrics();
 const egress = makeEgressServer({ ...config, log, metrics });
-const operations = makeOperationsServer(metrics);
+const operations = makeOperationsServer(metrics.registry);
 
 try {
-  await listenOnSocket(egress.server, config.folder, config.socketPath);
+  await listenOnSocket(egress.server, { folder: config.folder, path: config.socketPath, openTo: 'everyone' });
 } catch (error) {
   if (!(error instanceof SocketTakenError)) throw error;
   log.fatal({ socket: config.socketPath }, error.message);

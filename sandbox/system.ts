@@ -34,7 +34,7 @@ export type SystemOptions = {
   /** PROFILES of the orchestrator. */
   profiles?: Record<string, object>;
   /** Environment added to or replacing a process's own. */
-  env?: Partial<Record<'api' | 'orchestrator' | 'egress' | 'provider' | 'google', Record<string, string>>>;
+  env?: Partial<Record<'api' | 'orchestrator' | 'egress' | 'guard' | 'provider' | 'google', Record<string, string>>>;
   onStarted?: (name: string) => void;
 };
 
@@ -57,6 +57,8 @@ export type System = {
   startApi: () => Promise<Started>;
   /** Egress again, on the socket it had, after it ended. */
   startEgress: () => Promise<Started>;
+  /** The guard of the engine again, on the socket it had, after it ended. */
+  startGuard: () => Promise<Started>;
   /**
    * Stops everything, newest first, and removes the run's folder or, with `keepLogs`, all of it but the logs. Throws when
    * a process did not end well.
@@ -107,7 +109,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   async function stop({ keepLogs = false }: { keepLogs?: boolean } = {}): Promise<void> {
     // Jobs first lose their orchestrators, then everything those talk to.
     const order = all.toReversed();
-    const endings = await Promise.all(order.map(async (one) => ({ name: one.name, ending: await one.stop() })));
+    const end = (some: Started[]) =>
+      Promise.all(some.map(async (one) => ({ name: one.name, ending: await one.stop() })));
+    // An orchestrator that ends removes its standbys, through the guard.
+    const isGuard = (one: Started): boolean => one.name === 'guard';
+    const endings = [...(await end(order.filter((one) => !isGuard(one)))), ...(await end(order.filter(isGuard)))];
     const failed: unknown[] = [];
     for (const step of [() => removeContainers(options), ...undo.toReversed()])
       await step().catch((error: unknown) => failed.push(error));
@@ -204,12 +210,29 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         ),
         ...options.env?.egress,
       });
+    // Jobs are what these say in both: the guard lets no other container through.
+    const containers = {
+      INSTALLATION: options.installation,
+      ENGINE_NAME: 'local',
+      JOB_IMAGE: options.jobImage,
+      EGRESS_DIR: egressDir,
+      PROFILES: JSON.stringify(options.profiles ?? {}),
+    };
+    const guardSocket = join(runDir, 'guard', 'docker.sock');
+    const startGuard = (): Promise<Started> =>
+      start('guard', 'guard/main.ts', {
+        ...containers,
+        GUARD_SOCKET: guardSocket,
+        DOCKER_HOST: options.dockerHost,
+        ...options.env?.guard,
+      });
     const [sepay] = await Promise.all([
       start('sandbox-sepay', 'sandbox/sepay/main.ts', {
         SANDBOX_WEBHOOK_URL: `${apiUrl}/webhooks/sepay`,
         SANDBOX_WEBHOOK_SECRET_FILE: webhookSecretPath,
       }),
       startEgress(),
+      startGuard(),
     ]);
 
     const startOrchestrator = (name: string, env: Record<string, string> = {}): Promise<Started> =>
@@ -217,12 +240,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         // As in compose.yml: what floods its logs makes short-lived objects, which V8 would give 128 MB.
         NODE_OPTIONS: '--max-semi-space-size=8',
         DATABASE_URL_FILE: orchestratorDatabaseUrl,
-        INSTALLATION: options.installation,
-        ENGINE_NAME: 'local',
+        ...containers,
         ENGINE_SLOTS: String(options.slots ?? 4),
-        DOCKER_HOST: options.dockerHost,
-        JOB_IMAGE: options.jobImage,
-        EGRESS_DIR: egressDir,
+        DOCKER_HOST: `unix://${guardSocket}`,
         EGRESS_KEY_FILE: egressKey,
         MASTER_KEY_FILE: masterKey,
         GOOGLE_API_URL: googleUrl,
@@ -234,7 +254,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         MAIL_FROM: 'Lading <noreply@lading.example>',
         EXTRA_CA_FILE: caPath,
         NODE_EXTRA_CA_CERTS: caPath,
-        PROFILES: JSON.stringify(options.profiles ?? {}),
         RETRY_BASE_MS: String(options.retryBaseMs ?? 1_000),
         ...(options.leaseSeconds === undefined ? {} : { LEASE_SECONDS: String(options.leaseSeconds) }),
         ...options.env?.orchestrator,
@@ -258,6 +277,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       startOrchestrator,
       startApi,
       startEgress,
+      startGuard,
       stop,
     };
   } catch (error) {

@@ -169,7 +169,7 @@ async function untilInterrupted(system: System): Promise<void> {
   );
   say(`  Drive      ${system.googleUrl}/sandbox/files   (curl --cacert ${system.runDir}/tls/ca.pem)`);
   say(`  mails      ${system.mailControlUrl}/sandbox/mails`);
-  for (const name of ['orchestrator-1', 'egress', 'api']) {
+  for (const name of ['orchestrator-1', 'egress', 'guard', 'api']) {
     const { operationsUrl, url } = system.processes.get(name)?.listening ?? {};
     say(`  ${name.padEnd(15)} ${operationsUrl ?? url}/metrics`);
   }

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { Registry, type MetricObject } from 'prom-client';
 import { makeMetrics as makeApiMetrics } from '../api/metrics.ts';
 import { makeMetrics as makeEgressMetrics } from '../egress/metrics.ts';
+import { makeMetrics as makeGuardMetrics } from '../guard/metrics.ts';
 import { makeSecretAges } from '../keys/secret-ages.ts';
 import { makeMetrics as makeOrchestratorMetrics } from '../orchestrator/metrics.ts';
 
@@ -42,13 +43,16 @@ test.each([
   ['api', api],
   ['orchestrator', orchestrator],
   ['egress', makeEgressMetrics().registry],
+  ['guard', makeGuardMetrics().registry],
 ])('what %s exposes is what docs/metrics.md says of it, with type and labels', (process, registry) => {
   expect(exposedBy(registry)).toEqual(documented(process));
 });
 
 test('every row of the table is of a process', () => {
   const rows = page.split('\n').filter((line) => line.startsWith('| `'));
-  const told = new Set(['api', 'orchestrator', 'egress'].flatMap(documented).map((row) => row.split(' | ')[0]));
+  const told = new Set(
+    ['api', 'orchestrator', 'egress', 'guard'].flatMap(documented).map((row) => row.split(' | ')[0]),
+  );
   expect(told.size).toBe(rows.length);
 });
 

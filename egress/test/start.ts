@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { mintEgressToken } from '../../job-image/contract/egress-token.ts';
 import { makeMetrics } from '../metrics.ts';
 import { DEFAULT_LIMITS, makeEgressServer } from '../server.ts';
-import { listenOnSocket } from '../socket.ts';
+import { listenOnSocket } from '../../net/listen-on-socket.ts';
 import { parseAllowed, parseTarget, type Target } from '../target.ts';
 
 export const KEY = Buffer.alloc(32, 7);
@@ -57,7 +57,7 @@ export async function startEgress(options: {
     metrics,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   });
-  await listenOnSocket(egress.server, folder, socketPath);
+  await listenOnSocket(egress.server, { folder, path: socketPath, openTo: 'everyone' });
   return {
     socketPath,
     logged,

@@ -183,7 +183,9 @@ export function makeDockerEngine(dockerHost: string): Engine {
     attach: (id) => {
       // A body of exactly no bytes: Content-Length 0, so that nothing can ever reach the job's stdin before us.
       const attached = dial<Duplex>({
-        path: `/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`,
+        // What it writes to stderr is read from its log. (Without options the modem cuts off the last letter of the path.)
+        path: `/containers/${id}/attach?`,
+        options: { _query: { stream: 1, stdin: 1, stdout: 1 } },
         method: 'POST',
         file: Buffer.alloc(0),
         hijack: true,

@@ -1,7 +1,7 @@
 /** Nobody looks after an engine any more: its job runs again on another, and what still runs over there delivers nothing. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Agent, fetch as undiciFetch } from 'undici';
-import { docker, eventually, runningAttempt, settledAttempts, startE2e, type E2e } from './world.ts';
+import { docker, DOCKER_HOST, eventually, runningAttempt, settledAttempts, startE2e, type E2e } from './world.ts';
 
 let e2e: E2e;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ test('the job of an engine that is gone is delivered by another, and its contain
   const first = await runningAttempt(e2e.pool, order.code);
   e2e.system.processes.get('orchestrator-1')?.signal('SIGKILL');
   await e2e.system.processes.get('orchestrator-1')?.exited;
-  await e2e.system.startOrchestrator('on-another-engine', { ENGINE_NAME: 'another' });
+  await e2e.system.startOrchestrator('on-another-engine', { ENGINE_NAME: 'another', DOCKER_HOST });
   await e2e.customer.waitFor(order, ['completed'], 150_000);
   const attempts = await settledAttempts(e2e.pool, order.code);
   expect(attempts.map(({ outcome }) => outcome)).toEqual(['engine_lost', 'succeeded']);

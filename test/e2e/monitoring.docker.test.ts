@@ -60,6 +60,7 @@ beforeAll(async () => {
     api: [addressOf('api', 'operationsUrl')],
     orchestrator: [addressOf('orchestrator-1')],
     egress: [addressOf('egress')],
+    guard: [addressOf('guard')],
   });
 }, 60_000);
 afterAll(async () => {
@@ -85,10 +86,13 @@ const fires = (name: string): Promise<true> =>
 
 test('every process is up, and after a delivery the targets and every panel have an answer', async () => {
   await eventually('all are up', LIMIT_MS, async () =>
-    (await prometheus.query('up == 1')).length === 3 ? true : undefined,
+    (await prometheus.query('up == 1')).length === 4 ? true : undefined,
   );
   const order = await e2e.customer.order('tiny', 'customer@shop.example');
   await e2e.customer.pay(order);
+  // Of all that an orchestrator asks of the engine nothing is refused.
+  expect(await prometheus.query('sum(guard_refusals_total)')).toMatchObject([{ value: 0 }]);
+  expect((await prometheus.query('sum(guard_calls_total{call="create"})'))[0]?.value).toBeGreaterThan(0);
   const targets = ['processing_seconds:mean24h', 'uptime:ratio24h', 'failed:ratio24h', 'queue_wait_seconds:mean24h'];
   const panels = readdirSync(DASHBOARDS).flatMap((name) => {
     const text = readFileSync(`${DASHBOARDS}/${name}`, 'utf8');

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { makeMetrics as makeApiMetrics } from '../../api/metrics.ts';
 import { makeMetrics as makeEgressMetrics } from '../../egress/metrics.ts';
+import { makeMetrics as makeGuardMetrics } from '../../guard/metrics.ts';
 import { makeSecretAges } from '../../keys/secret-ages.ts';
 import { makeMetrics as makeOrchestratorMetrics } from '../../orchestrator/metrics.ts';
 import { startPrometheus, type Prometheus } from '../../sandbox/prometheus.ts';
@@ -47,7 +48,8 @@ const ageOf = makeSecretAges(apiRegistry);
 let waiting = 0;
 let isGrowing = false;
 const figures = { downloads: 0, steps: 0, oldest_seconds: 0, stuck: 0, paused: false, unplaced: 0 };
-let exporters: Record<'api' | 'orchestrator' | 'egress', Exporter>;
+const guard = makeGuardMetrics();
+let exporters: Record<'api' | 'orchestrator' | 'egress' | 'guard', Exporter>;
 let prometheus: Prometheus;
 
 beforeAll(async () => {
@@ -62,11 +64,13 @@ beforeAll(async () => {
       if (isGrowing) orchestrator.queueLength.set({ queue: 'downloads' }, (waiting += 1));
     }),
     egress: await exporterOf(makeEgressMetrics().registry),
+    guard: await exporterOf(guard.registry),
   };
   prometheus = await startPrometheus({
     api: [exporters.api.address],
     orchestrator: [exporters.orchestrator.address],
     egress: [exporters.egress.address],
+    guard: [exporters.guard.address],
   });
 }, 40_000);
 afterAll(async () => {
@@ -107,6 +111,7 @@ const FAULTS: Record<string, () => void> = {
   ListenDead: () => orchestrator.listenUp.set(0),
   LeaseStale: () => orchestrator.leaseAge.reset(),
   EngineQuarantined: () => orchestrator.quarantined.set(1),
+  GuardRefusals: () => guard.refused('create_body'),
   DiskFloor: () => orchestrator.diskFree.set(1e8),
   ClockSkew: () => orchestrator.clockSkew.set(-7),
   StaleWrites: () => orchestrator.staleWrites.inc(),
@@ -134,8 +139,8 @@ test('each alert has a fault here, and each fault an alert', () => {
 });
 
 test('nothing fires while nothing is wrong', async () => {
-  await until(20_000, async () => (await prometheus.query('up == 1')).length === 3);
-  expect(await prometheus.query('up == 1')).toHaveLength(3);
+  await until(20_000, async () => (await prometheus.query('up == 1')).length === 4);
+  expect(await prometheus.query('up == 1')).toHaveLength(4);
   // The moment before the first scrape counts as absence.
   await until(20_000, async () => (await prometheus.alerts()).length === 0);
   const seen = new Set<string>();

@@ -1,4 +1,4 @@
-/** The unix socket of one host's egress: a dead predecessor's is replaced, a living one's is never taken over. */
+/** A process' unix socket: a dead predecessor's is replaced, a living one's is never taken over. */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { once } from 'node:events';
@@ -29,12 +29,20 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
-/** Listens on `folder`/`name`, open to every user of the host: the token is the door, not the file mode. */
-export async function listenOnSocket(server: Server, folder: string, path: string): Promise<void> {
+/**
+ * Listens on `path` in `folder`. `everyone`: any user of the host may connect, where a token is the door and not the file
+ * mode; `group`: the owner and the group of the process. Throws SocketTakenError.
+ */
+export async function listenOnSocket(
+  server: Server,
+  { folder, path, openTo }: { folder: string; path: string; openTo: 'everyone' | 'group' },
+): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o755);
-  if (await isAnswered(path)) throw new SocketTakenError(`another egress answers on ${path}`);
+  if (openTo === 'everyone') await chmod(folder, 0o755);
+  if (await isAnswered(path)) throw new SocketTakenError(`another process answers on ${path}`);
   await rm(path, { force: true });
-  server.listen({ path, readableAll: true, writableAll: true });
+  const isOpen = openTo === 'everyone';
+  server.listen({ path, readableAll: isOpen, writableAll: isOpen });
   await once(server, 'listening');
+  if (!isOpen) await chmod(path, 0o660);
 }

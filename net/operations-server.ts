@@ -1,17 +1,17 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { Metrics } from './metrics.ts';
+import type { Registry } from 'prom-client';
 
 const answer = (response: ServerResponse, status: number, text: string, type = 'text/plain'): void =>
   void response.writeHead(status, { 'content-type': type }).end(text);
 
-/** /healthz and /metrics, on TCP: for the operator's side of the host, never for jobs. */
-export function makeOperationsServer(metrics: Metrics): Server {
+/** /healthz and /metrics, on TCP: for the operator's side of the host. */
+export function makeOperationsServer(registry: Registry): Server {
   return createServer((request, response) => {
     if (request.url === '/healthz') answer(response, 200, 'ok\n');
     else if (request.url !== '/metrics') answer(response, 404, 'not found\n');
     else
-      metrics.registry.metrics().then(
-        (text) => answer(response, 200, text, metrics.registry.contentType),
+      registry.metrics().then(
+        (text) => answer(response, 200, text, registry.contentType),
         () => answer(response, 500, 'metrics are broken\n'),
       );
   });
