@@ -31,11 +31,12 @@ function tick(): void {
 async function copy(button: HTMLElement): Promise<void> {
   await navigator.clipboard.writeText(button.dataset['copy'] ?? '');
   const { label = '', copied = '' } = button.dataset;
-  button.textContent = copied;
+  const shown = button.querySelector('span');
+  if (shown) shown.textContent = copied;
   button.classList.add('done');
   say(`${button.dataset['what'] ?? ''} ${copied}`);
   setTimeout(() => {
-    button.textContent = label;
+    if (shown) shown.textContent = label;
     button.classList.remove('done');
   }, COPIED_SHOWN_MS);
 }

@@ -24,9 +24,8 @@ function detail({ texts }: Shown, { what, value, copies, hint }: Detail): Html {
           data-what=${what}
           data-label=${copy}
           data-copied=${copied}
-          aria-label=${`${copy}: ${what}`}
         >
-          ${copy}
+          <span>${copy}</span> <span class="unseen">${what}</span>
         </button>`
       }
       ${hint !== undefined && html`<span class="fine hint">${hint}</span>`}
