@@ -55,6 +55,7 @@ test('a pending order has all that a bank app needs, and copies it', async () =>
     ),
   ).toBe(true);
   expect(await page.getByRole('timer').textContent()).toMatch(/^59:\d\d$|^01:00:00$/);
+  await isFine(page, 'order-pending');
   const copy = async (what: string): Promise<unknown> => {
     await page.getByRole('button', { name: `Sao chép ${what}` }).click();
     return page.evaluate('navigator.clipboard.readText()');
@@ -65,7 +66,7 @@ test('a pending order has all that a bank app needs, and copies it', async () =>
     order.code,
   ]);
   await says(page, 'đã sao chép');
-  await isFine(page, 'order-pending');
+  await isFine(page);
   expect(await page.content()).not.toContain('reader@mail.example');
 });
 
@@ -146,7 +147,7 @@ describe('money that does not fit', () => {
     const page = await open(order);
     await says(page, 'Đơn hàng đã hết hạn');
     await pay(api, order.code);
-    await says(page, 'đến sau khi đơn hết hạn');
+    await says(page, 'đến sau khi đơn hết hạn.');
     await isFine(page, 'order-expired');
   });
 });

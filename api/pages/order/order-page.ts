@@ -70,7 +70,7 @@ export function orderPage(language: Language, given: Omit<Shown, 'language' | 't
     isPrivate: true,
     refreshSeconds: lasts ? undefined : RELOAD_SECONDS,
     main: html`<h1 class="course">${answer.course.title}</h1>
-      <p class="fine code">${texts.order} <code>${answer.code}</code></p>
+      <p class="fine code">${`${texts.order} `}<code>${answer.code}</code></p>
       <div
         id="live"
         data-structure=${structureOf(answer)}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { putCourse } from '../../../sql/courses.ts';
-import { openBrowser, openPage, seriousViolations, takeScreens } from '../../../test/browser.ts';
+import { openBrowser, openPage, PHONE, seriousViolations, takeScreens } from '../../../test/browser.ts';
 import { COURSE, countRows, startTestApi, type TestApi } from '../../test-setup.ts';
 
 let api: TestApi;
@@ -21,7 +21,7 @@ test('a customer orders on a phone, with and without JavaScript, and lands on hi
   const browser = await openBrowser();
   try {
     for (const javaScriptEnabled of [true, false]) {
-      const page = await openPage(browser, { javaScriptEnabled });
+      const page = await openPage(browser, { ...PHONE, javaScriptEnabled });
       await page.goto(api.url);
       await page.getByText(COURSE.title).waitFor();
       expect(await page.getByText('Without rights').count()).toBe(0);
