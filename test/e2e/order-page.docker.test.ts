@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { z } from 'zod';
 import { callJson } from '../../sandbox/customer.ts';
 import { putCourse } from '../../sql/courses.ts';
-import { z } from 'zod';
 import { openBrowser, openPage, seriousViolations, takeScreens } from '../browser.ts';
 import { eventually, startE2e, type E2e } from './world.ts';
 
@@ -117,8 +117,5 @@ test('an order page shows its first content within a second, and all of it is le
   expect(new Set(kinds)).toEqual(new Set(['page', 'css', 'ts', 'svg']));
   // A new reader: nothing of it was there before.
   expect(loaded.filter(({ name, transferSize }) => /\.(css|ts)$/.test(name) && transferSize === 0)).toEqual([]);
-  process.stderr.write(
-    `FCP ${paint} ${JSON.stringify(loaded.map((l) => [l.name.slice(-12), l.transferSize, l.decodedBodySize]))}\n`,
-  );
   expect(loaded.reduce((sum, { transferSize }) => sum + transferSize, 0)).toBeLessThan(TRANSFER_MAX_BYTES);
 });

@@ -113,6 +113,16 @@ test('money that arrives changes the page by itself: a part, the rest, the downl
   await isFine(page, 'order-failed');
 });
 
+test('a page whose stream broke comes back to it by itself', async () => {
+  const order = await placeTestOrder(api);
+  const page = await open(order);
+  await says(page, 'Quét mã để thanh toán');
+  await api.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'lading api, listening'`);
+  await pay(api, order.code);
+  await says(page, 'Đã nhận thanh toán');
+});
+
 describe('money that does not fit', () => {
   test('twice: the second is kept, and what was decided about it is said', async () => {
     const order = await placeTestOrder(api);

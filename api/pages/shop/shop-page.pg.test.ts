@@ -18,6 +18,13 @@ const post = (fields: Record<string, string>, at: TestApi = api): Promise<Respon
 const orders = async (): Promise<number> => (await countRows(api))['orders'] ?? -1;
 
 test('a customer orders on a phone, with and without JavaScript, and lands on his order', async () => {
+  const owner = api.database.poolFor('lading_owner');
+  const rights = { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'test' } as const;
+  for (const [id, title, price_vnd] of [
+    ['bill', 'Đọc vận đơn đường biển', 299_000],
+    ['incoterms', 'Incoterms 2020 cho người mới bắt đầu, với bài tập và lời giải', 1_250_000],
+  ] as const)
+    await putCourse(owner, { ...COURSE, id, title, price_vnd }, rights);
   const browser = await openBrowser();
   try {
     for (const javaScriptEnabled of [true, false]) {
@@ -25,6 +32,7 @@ test('a customer orders on a phone, with and without JavaScript, and lands on hi
       await page.goto(api.url);
       await page.getByText(COURSE.title).waitFor();
       expect(await page.getByText('Without rights').count()).toBe(0);
+      await page.getByRole('radio', { name: COURSE.title }).check();
       await page.getByRole('textbox').fill('Reader@mail.example');
       if (javaScriptEnabled) {
         expect(await seriousViolations(page)).toEqual([]);
