@@ -132,9 +132,10 @@ describe('money that does not fit', () => {
     await says(page, 'đến khi đơn đã được trả đủ');
     await says(page, 'Nhân viên đang xem xét');
     await isFine(page, 'order-paid-twice');
-    await api.pool.query(
-      `SELECT decide_payment(p.event_id, 'refund_recorded', NULL, 'a test', 'paid twice') FROM payments p
-       JOIN orders o ON o.id = p.proposed_order_id WHERE o.code = $1`,
+    await api.database.poolFor('lading_owner').query(
+      `INSERT INTO inbox_decisions (payment_event_id, action, unplaced_reason, person, reason)
+       SELECT p.event_id, 'refund_recorded', p.unplaced_reason, 'a test', 'paid twice'
+       FROM payments p JOIN orders o ON o.id = p.proposed_order_id WHERE o.code = $1`,
       [order.code],
     );
     await says(page, 'Đã hoàn lại.');

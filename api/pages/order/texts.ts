@@ -124,7 +124,7 @@ export const ORDER: Texts<OrderTexts> = {
     },
     expired: {
       title: 'Đơn hàng đã hết hạn',
-      text: 'Chúng tôi chưa nhận được tiền cho đơn này. Xin đừng chuyển tiền nữa; nếu vẫn muốn học, hãy đặt lại. Nếu bạn đã chuyển trước giờ hết hạn, trang này sẽ tự cập nhật khi ngân hàng báo.',
+      text: 'Đơn này không giữ khoản tiền nào của bạn. Xin đừng chuyển khoản theo mã QR cũ; nếu vẫn muốn học, hãy đặt lại. Nếu bạn đã chuyển trước giờ hết hạn, trang này sẽ tự cập nhật khi ngân hàng báo.',
       partly: (paid) =>
         `Đơn hết hạn khi mới nhận được ${paid}, chưa đủ. Khoản này được giữ lại cho bạn; hãy liên hệ để chuyển nốt hoặc nhận lại tiền.`,
       late: 'Tiền của bạn đến sau khi đơn hết hạn nên chưa được dùng. Xin đừng chuyển thêm lần nữa.',
@@ -134,7 +134,8 @@ export const ORDER: Texts<OrderTexts> = {
       text: 'Đơn này không nhận tiền nữa. Xin đừng chuyển khoản theo mã QR cũ.',
     },
     again: 'Đặt lại khóa học này',
-    over: (amount) => `Bạn đã chuyển thừa ${amount}. Khóa học vẫn được giao; hãy liên hệ để nhận lại phần thừa.`,
+    over: (amount) =>
+      `Bạn đã chuyển thừa ${amount}. Khóa học vẫn được giao. Khoản thừa được giữ lại và nhân viên sẽ xem xét hoàn cho bạn.`,
     unplaced: {
       title: 'Khoản tiền chưa dùng cho đơn này',
       reasons: {
@@ -214,7 +215,7 @@ export const ORDER: Texts<OrderTexts> = {
     },
     expired: {
       title: 'The order has expired',
-      text: 'No money arrived for it. Please do not transfer any more; place a new order if you still want the course. If you transferred before it expired, this page changes when your bank tells us.',
+      text: 'No money of yours is kept for it. Please do not use its QR code any more; place a new order if you still want the course. If you transferred before it expired, this page changes when your bank tells us.',
       partly: (paid) =>
         `Only ${paid} had arrived when it expired, which is not enough. The money is kept for you: please contact us to pay the rest or get it back.`,
       late: 'Your money came after the order had expired and is not used yet. Please do not transfer again.',
@@ -225,7 +226,7 @@ export const ORDER: Texts<OrderTexts> = {
     },
     again: 'Order this course again',
     over: (amount) =>
-      `You paid ${amount} too much. The course is delivered all the same; please contact us to get it back.`,
+      `You paid ${amount} too much. The course is delivered all the same. The rest is kept, and somebody of ours decides about giving it back.`,
     unplaced: {
       title: 'Money not used for this order',
       reasons: {
