@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser, openPage, seriousViolations, takeScreens } from '../../../test/browser.ts';
+import { redriveJob } from '../../../test/moves.ts';
+import { inTransaction } from '../../../sql/pool.ts';
 import { recordProgress, settle, type AttemptRow } from '../../../sql/attempts.ts';
 import { pay } from '../../payments/test-webhook.ts';
 import { BANK, placeTestOrder, runAttempt, startTestApi, type OrderAnswer, type TestApi } from '../../test-setup.ts';
@@ -111,6 +113,10 @@ test('money that arrives changes the page by itself: a part, the rest, the downl
   await says(page, 'Bạn sẽ được hoàn lại 499.000 ₫');
   await says(page, 'help@shop.example');
   await isFine(page, 'order-failed');
+  // An operator has mended what was wrong.
+  await inTransaction(api.database.poolFor('lading_owner'), (db) => redriveJob(db, attempt.job_id, 'mended'));
+  await says(page, 'Lần tải trước bị gián đoạn');
+  await isFine(page);
 });
 
 test('a page whose stream broke comes back to it by itself', async () => {
@@ -144,7 +150,9 @@ describe('money that does not fit', () => {
   test('too much: the course goes on, and the rest is spoken of', async () => {
     const order = await placeTestOrder(api);
     await pay(api, order.code, { transferAmount: 500_000 });
-    await says(await open(order), 'Bạn đã chuyển thừa 1.000 ₫');
+    const page = await open(order);
+    await says(page, 'Bạn đã chuyển thừa 1.000 ₫');
+    await isFine(page);
   });
 
   test('too late: an expired order says so, and what becomes of the money', async () => {

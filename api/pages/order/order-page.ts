@@ -43,7 +43,7 @@ const PARTS: Readonly<
   cancelled: { part: cancelledPart, title: (texts) => texts.cancelled.title },
 };
 /** Nothing moves any more by itself. */
-const LASTING: ReadonlySet<OrderStatus> = new Set(['completed', 'failed', 'cancelled']);
+const LASTING: ReadonlySet<OrderStatus> = new Set(['completed', 'cancelled']);
 
 function steps(texts: OrderTexts, current: Kind): Html {
   const at = STEPS.indexOf(current);
