@@ -37,3 +37,5 @@ CREATE TRIGGER proposal_decided AFTER INSERT ON inbox_decisions FOR EACH ROW WHE
 
 -- How long downloads took lately.
 CREATE INDEX attempts_succeeded ON attempts (settled_at) WHERE outcome = 'succeeded';
+-- Who stands before a job that has no slot yet.
+CREATE INDEX jobs_before_slot ON jobs (fair_tag, created_at, id) WHERE state IN ('paid', 'enrolling', 'enrolled');
