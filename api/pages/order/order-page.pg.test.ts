@@ -129,6 +129,22 @@ test('a page whose stream broke comes back to it by itself', async () => {
   await says(page, 'Đã nhận thanh toán');
 });
 
+test('a page that could not be fetched anew is fetched again', async () => {
+  const order = await placeTestOrder(api);
+  const page = await open(order);
+  await says(page, 'Quét mã để thanh toán');
+  let fetched = 0;
+  await page.route(`**/o/${order.token}`, (route) => {
+    fetched += 1;
+    return fetched === 1
+      ? route.fulfill({ status: 500, contentType: 'text/html', body: '<p>away</p>' })
+      : route.continue();
+  });
+  await pay(api, order.code);
+  await says(page, 'Đã nhận thanh toán');
+  expect(fetched).toBe(2);
+});
+
 describe('money that does not fit', () => {
   test('twice: the second is kept, and what was decided about it is said', async () => {
     const order = await placeTestOrder(api);

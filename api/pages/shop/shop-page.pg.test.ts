@@ -48,6 +48,25 @@ test('a customer orders on a phone, with and without JavaScript, and lands on hi
   }
 });
 
+test('an order is placed by keyboard alone', async () => {
+  const browser = await openBrowser();
+  try {
+    const page = await openPage(browser);
+    await page.goto(`${api.url}/?lang=en`);
+    await page.getByRole('link', { name: 'Skip to the content' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('reader@mail.example');
+    await page.keyboard.press('Enter');
+    await page.getByText('Scan to pay').waitFor();
+    expect(await seriousViolations(page)).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+});
+
 test('a form that is posted twice is one order; for another wish its key is not good', async () => {
   const before = await orders();
   const key = randomUUID();
