@@ -1,25 +1,30 @@
 /** What a waiting order is told of its place, and how often a watcher hears of a download. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { recordProgress, settle } from '../../sql/attempts.ts';
+import { putCourse } from '../../sql/courses.ts';
 import { waitFigures } from '../../sql/order-queue.ts';
 import { hear } from '../../sql/hear.ts';
 import { pay } from '../payments/test-webhook.ts';
 import {
+  BANK,
+  COURSE,
   createAttempt,
   placeTestOrder,
   runAttempt,
   startTestApi,
+  TOKEN_KEY,
   type OrderAnswer,
   type TestApi,
 } from '../test-setup.ts';
 import { orderEvents } from './events.ts';
 import { seeOrder } from './see-order.ts';
 import { openStatusToken } from './status-token.ts';
-import { BANK, TOKEN_KEY } from '../test-setup.ts';
 
 let api: TestApi;
 beforeAll(async () => (api = await startTestApi()));
 afterAll(() => api.stop());
+
+const SUCCEEDED = { outcome: 'succeeded' as const, detail: '', exitCode: 0, oomKilled: false, endMessage: undefined };
 
 const paidOrder = async (): Promise<OrderAnswer> => {
   const order = await placeTestOrder(api);
@@ -48,12 +53,7 @@ test('a waiting order is told how many stand before it, and for how long once th
   const owner = api.database.poolFor('lading_owner');
   await owner.query(`UPDATE attempts SET running_at = now() - interval '100 seconds' WHERE id = $1`, [attempt.id]);
   await owner.query(`UPDATE jobs SET state = 'delivering', folder_id = 'folder' WHERE id = $1`, [attempt.job_id]);
-  await settle(
-    api.orchestrator,
-    { attemptId: attempt.id, epoch: attempt.lease_epoch },
-    { outcome: 'succeeded', detail: '', exitCode: 0, oomKilled: false, endMessage: undefined },
-    { job: 'stays' },
-  );
+  await settle(api.orchestrator, { attemptId: attempt.id, epoch: attempt.lease_epoch }, SUCCEEDED, { job: 'stays' });
   const { queue } = await seen(second);
   expect(queue?.startSeconds).toBe(0);
   expect(queue?.doneSeconds).toBeGreaterThanOrEqual(100);
@@ -110,6 +110,39 @@ test('who waits hears that he moved forward when others moved, without asking be
   await runAttempt(api, first.code);
   await says('"ahead":0');
   stream.destroy();
+});
+
+test('three downloads of the same course tell more than those of all', async () => {
+  const owner = api.database.poolFor('lading_owner');
+  const waiting = await paidOrder();
+  const jobId = await jobOf(waiting.code);
+  const took = async (seconds: number, course: string): Promise<void> => {
+    const order = await paidOrder();
+    const attempt = await runAttempt(api, order.code);
+    await owner.query('UPDATE jobs SET course_id = $2 WHERE id = $1', [attempt.job_id, course]);
+    await owner.query('UPDATE attempts SET running_at = now() - make_interval(secs => $2) WHERE id = $1', [
+      attempt.id,
+      seconds,
+    ]);
+    await owner.query(`UPDATE jobs SET state = 'delivering', folder_id = 'folder' WHERE id = $1`, [attempt.job_id]);
+    await settle(api.orchestrator, { attemptId: attempt.id, epoch: attempt.lease_epoch }, SUCCEEDED, { job: 'stays' });
+  };
+  await putCourse(owner, { ...COURSE, id: 'own' }, undefined);
+  await owner.query(`UPDATE jobs SET course_id = 'own' WHERE id = $1`, [jobId]);
+  const measured = async (): Promise<number> => (await waitFigures(api.pool, jobId))?.attempt_seconds ?? -1;
+  for (const course of ['handbook', 'handbook', 'own', 'own']) await took(course === 'own' ? 1_000 : 10, course);
+  expect(await measured()).toBeLessThan(900);
+  await took(1_000, 'own');
+  expect(await measured()).toBeGreaterThanOrEqual(1_000);
+});
+
+test('of money that did not fit the first ten are told', async () => {
+  const order = await paidOrder();
+  for (let n = 1; n <= 11; n += 1) await pay(api, order.code, { transferAmount: 1_000 + n });
+  const answer = (await (await fetch(`${api.url}/v1/orders/${order.token}`)).json()) as {
+    unplaced: { amountVnd: number }[];
+  };
+  expect(answer.unplaced.map(({ amountVnd }) => amountVnd)).toEqual(Array.from({ length: 10 }, (_, n) => 1_001 + n));
 });
 
 test.each([
