@@ -18,6 +18,10 @@ import type { KeysInUse } from './operators/keys-in-use.ts';
 import { addPaymentRoutes } from './payments/route.ts';
 import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
+import { makeAnswerPage } from './pages/answer-page.ts';
+import { loadAssets } from './pages/assets.ts';
+import { answerProblemPage, wantsPage } from './pages/problem-page.ts';
+import { addPages } from './pages/routes.ts';
 import { makePlaces } from './places.ts';
 import { addProgressRoutes } from './progress/route.ts';
 import { makeLimit } from './rate-limit.ts';
@@ -41,6 +45,8 @@ export type AppDeps = {
   /** Who tells that a log grew, or that its job moved. */
   logNews: News;
   requestsPerMinute: number;
+  /** Where customers find help; undefined: where they bought it. */
+  contactEmail?: string | undefined;
   ordersPerMinute: number;
   ordersPerEmailPerHour: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
@@ -69,11 +75,9 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const { news, logNews } = deps;
   const follows = makePlaces(FOLLOWS_OF_KEY_MAX);
   const watchers = makePlaces(WATCHERS_OF_ADDRESS_MAX);
-  addOperations(
-    router,
-    { pool, metrics, desk, orderTtlMinutes, limits, keysInUse: deps.keysInUse, news, logNews, follows, watchers },
-    OPERATIONS,
-  );
+  const { keysInUse } = deps;
+  const apiDeps = { pool, metrics, desk, orderTtlMinutes, limits, keysInUse, news, logNews, follows, watchers };
+  addOperations(router, apiDeps, OPERATIONS);
   addDocuments(router, OPERATIONS, desk.publicUrl);
   addPaymentRoutes(router, {
     pool,
@@ -85,6 +89,9 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addFinalizeRoutes(router, { pool, masterKeys, metrics });
   addTokenRoutes(router, { pool, masterKeys });
   addProgressRoutes(router, { pool, masterKeys });
+  const assets = loadAssets();
+  const answerPage = makeAnswerPage(assets);
+  addPages(router, { ...apiDeps, answerPage, contactEmail: deps.contactEmail }, assets);
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.
@@ -92,7 +99,13 @@ export function makeApp(deps: AppDeps): Koa<State> {
   app
     .use(requestLog(log, metrics))
     .use(securityHeaders(desk.publicUrl.startsWith('https:')))
-    .use(answerProblems)
+    .use(
+      answerProblems((ctx, problem) => {
+        if (!wantsPage(ctx)) return false;
+        answerProblemPage(ctx, problem, answerPage);
+        return true;
+      }),
+    )
     .use(attemptGate(pool));
   app.use(router.routes()).use(router.allowedMethods());
   return app;

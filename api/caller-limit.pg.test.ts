@@ -17,6 +17,8 @@ const statuses = async (ask: (n: number) => Promise<Response>): Promise<number[]
 
 test.each([
   ['status pages', '203.0.113.1', '/v1/orders/nothing', {}, 404],
+  ['the shop page', '203.0.113.4', '/', {}, 200],
+  ['order pages', '203.0.113.5', '/o/nothing', {}, 404],
   ['keys that are none', '203.0.113.2', '/v1/jobs', { Authorization: 'Bearer x' }, 401],
   [
     'keys that are guessed',

@@ -49,6 +49,8 @@ const schema = z.object({
   BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
   BANK_ACCOUNT_NAME: z.string().min(1).max(100),
+  /** Where customers find help; shown on their order's page. */
+  CONTACT_EMAIL: z.email().max(254).optional(),
   ORDER_TTL_MINUTES: z.coerce.number().pipe(z.int().min(1).max(WEEK_MINUTES)).default(60),
   /** Requests a minute from one address, of those that are not SePay's or a job's. */
   REQUESTS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(1_000_000)).default(1_200),
@@ -105,6 +107,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     sepayApi: sepayApi(raw.SEPAY_API_URL, raw.SEPAY_API_TOKEN, raw.SANDBOX_ORIGINS),
     reconcileSeconds: raw.RECONCILE_SECONDS,
     isSepaySender: raw.SEPAY_SENDERS,
+    contactEmail: raw.CONTACT_EMAIL,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
     requestsPerMinute: raw.REQUESTS_PER_MINUTE,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,
