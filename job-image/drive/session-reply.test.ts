@@ -34,10 +34,19 @@ test.each([
   [503, undefined, 'backendError', { kind: 'again' }],
   [403, undefined, 'storageQuotaExceeded', { kind: 'end', reason: 'drive_quota' }],
   [403, undefined, 'insufficientFilePermissions', { kind: 'end', reason: 'drive_denied' }],
-  [403, undefined, 'domainPolicy', { kind: 'end', reason: 'drive_denied' }],
   [403, undefined, 'appNotAuthorizedToFile', { kind: 'end', reason: 'drive_denied' }],
-  [403, undefined, 'somethingNew', { kind: 'expired' }],
+  [403, undefined, 'domainPolicy', { kind: 'end', reason: 'drive_denied' }],
+  [403, undefined, 'quotaExceeded', { kind: 'end', reason: 'drive_quota' }],
+  [403, undefined, 'dailyLimitExceeded', { kind: 'end', reason: 'drive_quota' }],
+  [403, undefined, 'numChildrenInNonRootLimitExceeded', { kind: 'end', reason: 'drive_quota' }],
+  [403, undefined, 'teamDriveFileLimitExceeded', { kind: 'end', reason: 'drive_quota' }],
+  [403, undefined, 'sharingRateLimitExceeded', { kind: 'end', reason: 'drive_unavailable' }],
+  [403, undefined, 'rateLimitExceeded', { kind: 'again' }],
   [403, undefined, undefined, { kind: 'expired' }],
+  [403, undefined, 'someReasonOfTomorrow', { kind: 'expired' }],
+  [401, undefined, 'authError', { kind: 'expired' }],
+  [502, undefined, undefined, { kind: 'again' }],
+  [504, undefined, undefined, { kind: 'again' }],
 ])('%s %s %s', (status, range, reason, reply) => {
   expect(sessionReply({ status, range, reason })).toEqual(reply);
 });

@@ -1,6 +1,6 @@
 /** What Drive answers to a PUT of an upload session, judged without any network. */
 import type { EndReason } from '../contract/exit-codes.ts';
-import { driveVerdict, isPermissionReason } from './verdict.ts';
+import { driveVerdict, isDenial } from './verdict.ts';
 
 export type SessionReply =
   | { readonly kind: 'complete' }
@@ -34,7 +34,8 @@ export function sessionReply(answer: {
   const verdict = driveVerdict(status, reason);
   if (verdict === 'again') return { kind: 'again' };
   if (verdict === 'drive_quota') return { kind: 'end', reason: verdict };
-  // Of any other 4xx Drive says: begin again with a new session. What is for good is said there again.
-  if (status === 403 && isPermissionReason(reason)) return { kind: 'end', reason: 'drive_denied' };
+  if (status === 403 && verdict === 'drive_unavailable') return { kind: 'end', reason: verdict };
+  if (status === 403 && isDenial(reason)) return { kind: 'end', reason: 'drive_denied' };
+  // Any other 4xx is the session's: where it was the account's after all, the start of the next one says so.
   return { kind: 'expired' };
 }

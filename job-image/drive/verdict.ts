@@ -4,11 +4,15 @@ import type { EndReason } from '../contract/exit-codes.ts';
 
 export type Verdict = 'ok' | 'again' | EndReason;
 
-const RATE_REASONS = new Set([
-  'userRateLimitExceeded',
-  'rateLimitExceeded',
-  'sharingRateLimitExceeded',
-  'backendError',
+const RATE_REASONS = new Set(['userRateLimitExceeded', 'rateLimitExceeded', 'backendError']);
+/** A limit that lasts for hours: no retry here, another attempt later. */
+const SLOW_REASON = 'sharingRateLimitExceeded';
+const DENIED_REASONS = new Set([
+  'insufficientFilePermissions',
+  'insufficientPermissions',
+  'appNotAuthorizedToFile',
+  'domainPolicy',
+  'forbidden',
 ]);
 const QUOTA_REASONS = new Set([
   'storageQuotaExceeded',
@@ -19,16 +23,6 @@ const QUOTA_REASONS = new Set([
   'teamDriveHierarchyTooDeep',
 ]);
 
-const PERMISSION_REASONS = new Set([
-  'insufficientFilePermissions',
-  'insufficientPermissions',
-  'appNotAuthorizedToFile',
-  'domainPolicy',
-  'forbidden',
-]);
-export const isPermissionReason = (reason: string | undefined): boolean =>
-  reason !== undefined && PERMISSION_REASONS.has(reason);
-
 /**
  * 401 ends as drive_unavailable where a fresh token was refused too: the next attempt brings another one, and a credential
  * that is truly dead shows where it is minted.
@@ -38,9 +32,13 @@ export function driveVerdict(status: number, reason: string | undefined): Verdic
   if (status === 408 || status === 429 || status >= 500) return 'again';
   if (status === 401) return 'drive_unavailable';
   if (status === 403 && reason !== undefined && RATE_REASONS.has(reason)) return 'again';
+  if (status === 403 && reason === SLOW_REASON) return 'drive_unavailable';
   if (reason !== undefined && QUOTA_REASONS.has(reason)) return 'drive_quota';
   return 'drive_denied';
 }
+
+/** Whether `reason` says in so many words that the account may not. */
+export const isDenial = (reason: string | undefined): boolean => reason !== undefined && DENIED_REASONS.has(reason);
 
 /** An account's limit, which meets every call alike; a server's trouble (5xx) is one call's. */
 export const isRateLimit = (status: number, reason: string | undefined): boolean =>

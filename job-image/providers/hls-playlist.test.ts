@@ -64,13 +64,23 @@ describe('protection fails closed', () => {
     '#EXT-X-SESSION-KEY:METHOD=NONE',
     '#EXT-X-DATERANGE:ID="1",X-KEYFORMAT="com.widevine"',
     '#EXT-X-MAP:URI="skd://x"',
+    '#EXT-X-FAXS-CM:URI="drm.bin"',
+    '#EXT-X-DATERANGE:ID="1",X-SCHEME="cbcs"',
   ])('%s', (line) => {
     expect(reasonOf(() => refuseProtected(`#EXTM3U\r\n${line}\r\n`, 'stream'))).toBe('protected_content');
   });
   test('METHOD=NONE alone is clear, and so are words in names of segments', () => {
-    expect(() => refuseProtected('#EXTM3U\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:1,\nfairplay.ts\n', 'stream')).not.toThrow();
+    expect(() =>
+      refuseProtected(
+        '#EXTM3U\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-DATERANGE:ID="licenses"\n#EXTINF:1,\nfairplay.ts\n',
+        'stream',
+      ),
+    ).not.toThrow();
   });
-  test.each(['pssh', 'sinf', 'schm', 'tenc', 'encv', 'enca', 'senc'])('a box %s', (box) => {
-    expect(reasonOf(() => refuseProtectedInit(Buffer.from(`ftypmoov${box}`), 'stream'))).toBe('protected_content');
-  });
+  test.each(['pssh', 'sinf', 'schm', 'tenc', 'encv', 'enca', 'enct', 'encs', 'senc', 'cenc', 'cens', 'cbc1', 'cbcs'])(
+    'a box %s',
+    (box) => {
+      expect(reasonOf(() => refuseProtectedInit(Buffer.from(`ftypmoov${box}`), 'stream'))).toBe('protected_content');
+    },
+  );
 });

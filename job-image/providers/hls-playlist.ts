@@ -11,8 +11,23 @@ const BYTES_MAX = 2 ** 40;
 
 export const SEGMENTS_MAX = 20_000;
 const DRM_MARK =
-  /widevine|fairplay|playready|clearkey|streamingkeydelivery|skd:|urn:uuid:|SAMPLE-AES|AES-128|KEYFORMAT/i;
-const INIT_MARKS = ['pssh', 'sinf', 'schm', 'tenc', 'encv', 'enca', 'senc'];
+  /widevine|fairplay|playready|clearkey|streamingkeydelivery|skd:|urn:uuid:|SAMPLE-AES|AES-128|KEYFORMAT|EXT-X-FAXS|primetime|marlin|\b(?:cenc|cens|cbc1|cbcs)\b/i;
+/** Boxes of ISO/IEC 23001-7 and 14496-12, and the schemes a `schm` names. */
+const INIT_MARKS = [
+  'pssh',
+  'sinf',
+  'schm',
+  'tenc',
+  'senc',
+  'encv',
+  'enca',
+  'enct',
+  'encs',
+  'cenc',
+  'cens',
+  'cbc1',
+  'cbcs',
+];
 
 export type Segment = { readonly url: URL; readonly offset: number; readonly length: number | undefined };
 export type MediaPlaylist = {

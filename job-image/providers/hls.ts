@@ -16,7 +16,7 @@ import { getDocument, makeGet, parseJson, plainHttps, type Get } from './get.ts'
 import { readPlaylist, refuseProtectedInit, type MediaPlaylist, type Segment } from './hls-playlist.ts';
 import { clashingPath, pathProblem } from './path-rules.ts';
 import { PROVIDER_RETRY } from './manifest.ts';
-import type { Provider, StreamFile } from './provider.ts';
+import { SourceMismatchError, type Provider, type StreamFile } from './provider.ts';
 import { readOn } from './read-on.ts';
 
 const COURSE_MAX_BYTES = 8 * 1024 * 1024;
@@ -96,6 +96,16 @@ async function readInit({ get, what, retry }: Reading, init: Segment, signal: Ab
   return read;
 }
 
+/** As `readInit`; one that changes while it is read is no fault of a file yet. Throws JobEnd. */
+async function judgeInit(reading: Reading, init: Segment, signal: AbortSignal): Promise<void> {
+  try {
+    await readInit(reading, init, signal);
+  } catch (error) {
+    if (!(error instanceof SourceMismatchError)) throw error;
+    throw new JobEnd('provider_unavailable', error.message, { cause: error });
+  }
+}
+
 async function* segmentsOf(reading: Reading, media: MediaPlaylist, signal: AbortSignal) {
   const { get, what, retry } = reading;
   const partOf = (segment: Segment) => ({ ...segment, what, retry });
@@ -141,7 +151,7 @@ export function makeHlsProvider(options: {
             const what = JSON.stringify(path);
             const found = await media(playlist, what, signal);
             // Protected content is refused before anything of the course goes to Drive.
-            if (found.init !== undefined) await readInit({ get, what, retry }, found.init, signal);
+            if (found.init !== undefined) await judgeInit({ get, what, retry }, found.init, signal);
             return { path, what, found };
           }),
         );
