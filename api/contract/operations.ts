@@ -6,6 +6,7 @@ import { listJobs, showJob } from '../operators/job-operations.ts';
 import { listLogReads, readLogs } from '../operators/log-operations.ts';
 import { decideInbox, showInbox, showLedger } from '../operators/payment-operations.ts';
 import * as queue from '../operators/queue-operations.ts';
+import { showSamples, suggestProfiles } from '../operators/sample-operations.ts';
 import { listShopEvents, resendToShop, showShopEvent } from '../operators/shop-operations.ts';
 import { showSlo } from '../operators/slo-operation.ts';
 import * as orders from '../orders/order-operations.ts';
@@ -26,6 +27,7 @@ export const OPERATIONS: readonly Operation[] = [
   cancelOne,
   retryOne,
   setPriority,
+  showSamples,
   readLogs,
   listLogReads,
   listDeadLetters,
@@ -41,6 +43,7 @@ export const OPERATIONS: readonly Operation[] = [
   queue.showEngines,
   queue.drainEngine,
   queue.undrainEngine,
+  suggestProfiles,
   showSlo,
   listShopEvents,
   showShopEvent,

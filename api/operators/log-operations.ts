@@ -3,7 +3,7 @@ import { logReadsOfJob } from '../../sql/log-reports.ts';
 import { attemptsOfJob } from '../../sql/reports.ts';
 import { operation } from '../contract/operation.ts';
 import { Problem } from '../problem.ts';
-import { instant, iso, jobParam, words } from './fields.ts';
+import { attemptNumber, instant, iso, jobParam, words } from './fields.ts';
 import { jobIdOf } from './intervention-operations.ts';
 import { hearGrowth, logStream, type LogWish } from './log-stream.ts';
 
@@ -18,7 +18,7 @@ export const readLogs = operation({
   roles: ['operator', 'auditor'],
   params: jobParam,
   query: z.strictObject({
-    attempt: z.coerce.number().pipe(z.int().min(1).max(9_999)).optional().describe('Which; default: the last.'),
+    attempt: attemptNumber.optional().describe('Which; default: the last.'),
     format: z.enum(['text', 'ndjson']).optional().describe('Default: text, without control characters.'),
     follow: z.enum(['true', 'false']).optional().describe('Go on with what is said from now, until the log is over.'),
     after: z.coerce
