@@ -17,6 +17,10 @@ import type { OrderDesk } from './orders/order-answer.ts';
 import { addPaymentRoutes } from './payments/route.ts';
 import type { SenderCheck } from './payments/senders.ts';
 import type { SepayAuth } from './payments/sepay-signature.ts';
+import { makeAnswerPage } from './pages/answer-page.ts';
+import { loadAssets } from './pages/assets.ts';
+import { answerProblemPage, wantsPage } from './pages/problem-page.ts';
+import { addPages } from './pages/routes.ts';
 import { makePlaces } from './places.ts';
 import { addProgressRoutes } from './progress/route.ts';
 import { makeLimit } from './rate-limit.ts';
@@ -65,7 +69,8 @@ export function makeApp(deps: AppDeps): Koa<State> {
   const { news, logNews } = deps;
   const follows = makePlaces(FOLLOWS_OF_KEY_MAX);
   const watchers = makePlaces(WATCHERS_OF_ADDRESS_MAX);
-  addOperations(router, { pool, metrics, desk, orderTtlMinutes, limits, news, logNews, follows, watchers }, OPERATIONS);
+  const apiDeps = { pool, metrics, desk, orderTtlMinutes, limits, news, logNews, follows, watchers };
+  addOperations(router, apiDeps, OPERATIONS);
   addDocuments(router, OPERATIONS, desk.publicUrl);
   addPaymentRoutes(router, {
     pool,
@@ -77,6 +82,9 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addFinalizeRoutes(router, { pool, masterKeys, metrics });
   addTokenRoutes(router, { pool, masterKeys });
   addProgressRoutes(router, { pool, masterKeys });
+  const assets = loadAssets();
+  const answerPage = makeAnswerPage(assets);
+  addPages(router, { ...apiDeps, answerPage }, assets);
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.
@@ -84,7 +92,13 @@ export function makeApp(deps: AppDeps): Koa<State> {
   app
     .use(requestLog(log, metrics))
     .use(securityHeaders(desk.publicUrl.startsWith('https:')))
-    .use(answerProblems)
+    .use(
+      answerProblems((ctx, problem) => {
+        if (!wantsPage(ctx)) return false;
+        answerProblemPage(ctx, problem, answerPage);
+        return true;
+      }),
+    )
     .use(attemptGate(pool));
   app.use(router.routes()).use(router.allowedMethods());
   return app;

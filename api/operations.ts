@@ -32,6 +32,6 @@ export function makeOperations({ pool, log, registry }: { pool: Pool; log: Logge
     ctx.state = { requestId: '', log };
     return next();
   });
-  app.use(securityHeaders(false)).use(answerProblems).use(router.routes()).use(router.allowedMethods());
+  app.use(securityHeaders(false)).use(answerProblems()).use(router.routes()).use(router.allowedMethods());
   return app;
 }

@@ -34,6 +34,7 @@ export const PROBLEMS = {
   replay: [409, 'The webhook id was used for another call'],
   body_too_large: [413, 'The body is too large'],
   media_type_unsupported: [415, 'The body must be application/json'],
+  form_needed: [415, 'The body must be application/x-www-form-urlencoded'],
   request_invalid: [422, 'Some fields are not acceptable'],
   cursor_invalid: [422, 'The cursor is not one of ours'],
   idempotency_key_reused: [422, 'The Idempotency-Key was used for another request'],
