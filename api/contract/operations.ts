@@ -6,6 +6,7 @@ import { listJobs, showJob } from '../operators/job-operations.ts';
 import { listLogReads, readLogs } from '../operators/log-operations.ts';
 import { decideInbox, showInbox, showLedger } from '../operators/payment-operations.ts';
 import * as queue from '../operators/queue-operations.ts';
+import { listReads, listSessions } from '../operators/read-operations.ts';
 import { showSamples, suggestProfiles } from '../operators/sample-operations.ts';
 import { listShopEvents, resendToShop, showShopEvent } from '../operators/shop-operations.ts';
 import { showSlo } from '../operators/slo-operation.ts';
@@ -49,4 +50,6 @@ export const OPERATIONS: readonly Operation[] = [
   showShopEvent,
   resendToShop,
   showChanges,
+  listReads,
+  listSessions,
 ];

@@ -64,6 +64,7 @@ export const showJob = operation({
   path: '/v1/jobs/{job}',
   summary: 'One job with its attempts and all that happened to it',
   roles: ['operator', 'auditor'],
+  isRecorded: true,
   params: jobParam,
   answer: z.strictObject({
     ...jobLine.shape,

@@ -16,6 +16,7 @@ export const readLogs = operation({
   path: '/v1/jobs/{job}/logs',
   summary: 'The log of one attempt. Each read is recorded with the name of the key',
   roles: ['operator', 'auditor'],
+  isRecorded: true,
   params: jobParam,
   query: z.strictObject({
     attempt: attemptNumber.optional().describe('Which; default: the last.'),

@@ -17,3 +17,35 @@ GRANT SELECT ON attempt_samples TO lading_orchestrator, lading_api, lading_audit
 GRANT INSERT (attempt_id, step_seconds, at_seconds, memory_kib, cpu_milli, memory_peak_kib, cpu_peak_milli),
       UPDATE (step_seconds, at_seconds, memory_kib, cpu_milli, memory_peak_kib, cpu_peak_milli)
   ON attempt_samples TO lading_orchestrator;
+
+-- Who is logged in to the console, with which key. The browser has 32 random bytes, here stands their digest. A session
+-- opens while its key does, and no longer than this.
+CREATE TABLE console_sessions (
+  id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  digest       bytea NOT NULL UNIQUE CHECK (length(digest) = 32),
+  key_id       uuid NOT NULL REFERENCES api_keys,
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  last_used_at timestamptz NOT NULL DEFAULT now(),
+  ends_at      timestamptz NOT NULL DEFAULT now() + interval '12 hours',
+  ended_at     timestamptz
+);
+CREATE INDEX console_sessions_by_age ON console_sessions (created_at, id);
+CREATE INDEX console_sessions_of_key ON console_sessions (key_id) WHERE ended_at IS NULL;
+GRANT SELECT, INSERT (digest, key_id), UPDATE (last_used_at, ended_at) ON console_sessions TO lading_api;
+GRANT SELECT (id, key_id, created_at, last_used_at, ends_at, ended_at) ON console_sessions TO lading_auditor;
+
+-- Who read what of customers and their money, by key and by session: once an hour for each thing, however often it was
+-- looked at. What was read of logs stands in log_reads, piece by piece, as well.
+CREATE TABLE reads (
+  id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  hour       timestamptz NOT NULL DEFAULT date_trunc('hour', now()),
+  key_id     uuid NOT NULL REFERENCES api_keys,
+  session_id uuid REFERENCES console_sessions,
+  request_id uuid NOT NULL,
+  subject    text NOT NULL CHECK (length(subject) BETWEEN 1 AND 300)
+);
+CREATE UNIQUE INDEX reads_once_an_hour ON reads (key_id, session_id, hour, subject) NULLS NOT DISTINCT;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON reads EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT (key_id, session_id, request_id, subject) ON reads TO lading_api;
+GRANT SELECT ON reads TO lading_auditor;
