@@ -3,7 +3,8 @@ import { showChanges } from '../operators/change-operations.ts';
 import { listDeadLetters, redriveDeadLetters } from '../operators/dead-letter-operations.ts';
 import { cancelOne, retryOne, setPriority } from '../operators/intervention-operations.ts';
 import { listJobs, showJob } from '../operators/job-operations.ts';
-import { listLogReads, readLogs } from '../operators/log-operations.ts';
+import { listLogReads, proveLog, readLogs, showLogLines } from '../operators/log-operations.ts';
+import { showOverview } from '../operators/overview-operation.ts';
 import { decideInbox, showInbox, showLedger } from '../operators/payment-operations.ts';
 import * as queue from '../operators/queue-operations.ts';
 import { listReads, listSessions } from '../operators/read-operations.ts';
@@ -30,6 +31,8 @@ export const OPERATIONS: readonly Operation[] = [
   setPriority,
   showSamples,
   readLogs,
+  showLogLines,
+  proveLog,
   listLogReads,
   listDeadLetters,
   redriveDeadLetters,
@@ -45,6 +48,7 @@ export const OPERATIONS: readonly Operation[] = [
   queue.drainEngine,
   queue.undrainEngine,
   suggestProfiles,
+  showOverview,
   showSlo,
   listShopEvents,
   showShopEvent,

@@ -49,3 +49,10 @@ CREATE UNIQUE INDEX reads_once_an_hour ON reads (key_id, session_id, hour, subje
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON reads EXECUTE FUNCTION refuse_change();
 GRANT SELECT, INSERT (key_id, session_id, request_id, subject) ON reads TO lading_api;
 GRANT SELECT ON reads TO lading_auditor;
+
+-- What the console's lists and its log viewer look up: none of them reads more rows than it shows.
+CREATE INDEX jobs_by_state ON jobs (state, created_at, id);
+CREATE INDEX jobs_dead ON jobs (updated_at, id) WHERE state = 'dead';
+CREATE INDEX log_chunks_by_line ON log_chunks (attempt_id, first_line);
+-- How much money waits, as a number.
+GRANT EXECUTE ON FUNCTION count_unplaced() TO lading_api;
