@@ -42,6 +42,8 @@ export type AppDeps = {
   news: News;
   /** Who tells that a log grew, or that its job moved. */
   logNews: News;
+  /** Where customers find help; undefined: where they bought it. */
+  contactEmail?: string | undefined;
   ordersPerMinute: number;
   ordersPerEmailPerHour: number;
   /** How many reverse proxies of ours add to X-Forwarded-For. 0: the header is not believed. */
@@ -84,7 +86,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addProgressRoutes(router, { pool, masterKeys });
   const assets = loadAssets();
   const answerPage = makeAnswerPage(assets);
-  addPages(router, { ...apiDeps, answerPage }, assets);
+  addPages(router, { ...apiDeps, answerPage, contactEmail: deps.contactEmail }, assets);
 
   const app = new Koa<State>({ proxy: deps.trustedProxies > 0, maxIpsCount: deps.trustedProxies });
   // What is left for Koa are sockets that broke while the answer was written.

@@ -49,6 +49,8 @@ const schema = z.object({
   BANK_BIN: z.string().regex(/^\d{6}$/, 'needs six digits'),
   BANK_ACCOUNT_NUMBER: z.string().regex(/^[A-Za-z0-9]{1,19}$/, 'needs 1 to 19 letters and digits'),
   BANK_ACCOUNT_NAME: z.string().min(1).max(100),
+  /** Where customers find help; shown on their order's page. */
+  CONTACT_EMAIL: z.email().max(254).optional(),
   ORDER_TTL_MINUTES: z.coerce.number().pipe(z.int().min(1).max(WEEK_MINUTES)).default(60),
   /** Orders a minute from one address. */
   ORDERS_PER_MINUTE: z.coerce.number().pipe(z.int().min(1).max(100_000)).default(30),
@@ -103,6 +105,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     sepayApi: sepayApi(raw.SEPAY_API_URL, raw.SEPAY_API_TOKEN, raw.SANDBOX_ORIGINS),
     reconcileSeconds: raw.RECONCILE_SECONDS,
     isSepaySender: raw.SEPAY_SENDERS,
+    contactEmail: raw.CONTACT_EMAIL,
     orderTtlMinutes: raw.ORDER_TTL_MINUTES,
     ordersPerMinute: raw.ORDERS_PER_MINUTE,
     ordersPerEmailPerHour: raw.ORDERS_PER_EMAIL_PER_HOUR,

@@ -14,7 +14,12 @@ const RETRY_AFTER_SECONDS = 10;
 /** Nothing has this id. */
 const ALL = '*';
 
-type Listener = { moved: () => void; end: () => void };
+type Listener = {
+  moved: () => void;
+  /** Something moved, whatever it was: hears of it as often as anything does. */
+  anyMoved?: () => void;
+  end: () => void;
+};
 export type News = {
   /** Throws `too_many_listeners`. Answers how to stop listening. */
   listen: (id: string, listener: Listener) => Promise<() => void>;
@@ -52,6 +57,7 @@ export function makeNews(
       (connected) => {
         connected.onMoved((id) => {
           for (const key of [id, ALL]) byId.get(key)?.forEach((listener) => listener.moved());
+          for (const listeners of byId.values()) listeners.forEach((listener) => listener.anyMoved?.());
         });
         void connected.ended.then((error) => error && lose(opening, error));
       },

@@ -12,22 +12,28 @@ const HEARTBEAT_MS = 20_000;
 const RETRY_MS = 2_000;
 /** One look shows all that moved within this time. */
 const GATHER_MS = 100;
+/** How often a waiting order is looked at while others move, which may bring it forward. */
+const QUEUE_LOOK_MS = 5_000;
 const UNREAD_MAX_BYTES = 64 * 1024;
 const ENDED: ReadonlySet<OrderStatus> = new Set(['completed', 'failed', 'cancelled']);
 
-export type Look = { status: OrderStatus; expiresAt: Date; answer: object };
+/** `waits`: others that move change the answer too. */
+export type Look = { status: OrderStatus; expiresAt: Date; waits: boolean; answer: object };
 
 /** The stream of one reader. `look` reads the order; it is asked once at first, and then only when something moved. */
 export async function orderEvents(
   news: News,
   orderId: string,
   look: () => Promise<Look | undefined>,
+  queueLookMs = QUEUE_LOOK_MS,
 ): Promise<PassThrough> {
   const stream = new PassThrough();
   let shown = '';
   let looking = false;
   let again = false;
   let expiry: NodeJS.Timeout | undefined;
+  let waits = false;
+  let queueLook: NodeJS.Timeout | undefined;
   const end = (): void => void stream.end();
 
   async function show(): Promise<void> {
@@ -36,6 +42,7 @@ export async function orderEvents(
     const text = JSON.stringify(now.answer);
     if (text !== shown) stream.write(`event: status\ndata: ${text}\n\n`);
     shown = text;
+    waits = now.waits;
     clearTimeout(expiry);
     // Time alone moves an order too, and no notification tells of it.
     const leftMs = now.expiresAt.getTime() - Date.now();
@@ -59,8 +66,16 @@ export async function orderEvents(
     }, GATHER_MS);
   }
 
+  function anyMoved(): void {
+    if (!waits || queueLook) return;
+    queueLook = setTimeout(() => {
+      queueLook = undefined;
+      moved();
+    }, queueLookMs);
+  }
+
   // Listening comes first, so that nothing moves unseen between the look and it.
-  const leave = await news.listen(orderId, { moved, end });
+  const leave = await news.listen(orderId, { moved, anyMoved, end });
   const heartbeat = setInterval(() => {
     // A reader that does not read is no reader.
     if (stream.readableLength > UNREAD_MAX_BYTES) stream.destroy();
@@ -72,6 +87,7 @@ export async function orderEvents(
     clearInterval(heartbeat);
     clearTimeout(limit);
     clearTimeout(expiry);
+    clearTimeout(queueLook);
   });
   stream.write(`retry: ${RETRY_MS}\n\n`);
   await show().catch((error: unknown) => {

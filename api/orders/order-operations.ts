@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import { progressSchema } from '../../job-image/contract/messages.ts';
-import { cancelOrder, ORDER_STATUSES, pageOfOrders, viewOrder, type OrderView } from '../../sql/orders.ts';
-import { operation, type ApiDeps } from '../contract/operation.ts';
+import { AHEAD_MAX } from '../../sql/order-queue.ts';
+import { cancelOrder, ORDER_STATUSES, pageOfOrders } from '../../sql/orders.ts';
+import { operation } from '../contract/operation.ts';
 import { cursorOf, openCursor } from '../operators/cursor.ts';
 import { courseId, instant, iso, nextCursor, orderCode, PAGE_DEFAULT, paging, UUID } from '../operators/fields.ts';
 import { Problem } from '../problem.ts';
 import { callerOf } from '../rate-limit.ts';
 import { normaliseEmail } from './email.ts';
 import { orderEvents } from './events.ts';
-import { orderAnswer, payloadOf, statusAnswer } from './order-answer.ts';
+import { orderAnswer, payloadLeft } from './order-answer.ts';
 import { idempotencyKeyDigest, orderBody, orderHeaders, orderRequest } from './order-request.ts';
-import { placeOrder } from './place-order.ts';
-import { openStatusToken } from './status-token.ts';
+import { seeOrder, seeOrderBehind } from './see-order.ts';
+import { takeOrder } from './take-order.ts';
 import { qrPng, qrSvg } from './vietqr.ts';
 
 const status = z.enum(ORDER_STATUSES);
@@ -19,13 +20,6 @@ const params = z.strictObject({
   token: z.string().describe('From the answer to the order; whoever has it sees the order.'),
 });
 const TOKEN_PROBLEMS = ['order_unknown'] as const;
-
-async function orderBehind({ pool, desk }: ApiDeps, token: string): Promise<OrderView> {
-  const id = openStatusToken(desk.tokenKey, token);
-  const order = id === undefined ? undefined : await viewOrder(pool, id);
-  if (order === undefined) throw new Problem('order_unknown');
-  return order;
-}
 
 const orderPlaced = z.strictObject({
   code: z.string().describe('What the customer writes into the transfer.'),
@@ -38,6 +32,7 @@ const orderPlaced = z.strictObject({
   qr: z.strictObject({ payload: z.string().describe('VietQR, EMVCo.'), svgUrl: z.string(), pngUrl: z.string() }),
   expiresAt: instant,
   statusUrl: z.string(),
+  pageUrl: z.string().describe('The page of this order, for its customer.'),
   token: z.string(),
 });
 
@@ -56,15 +51,9 @@ export const place = operation({
     const shop = (caller as typeof caller | undefined)?.name ?? null;
     const key = idempotencyKeyDigest(ctx.get('Idempotency-Key') || undefined, shop);
     const request = orderRequest(body, shop);
-    await deps.limits.email(request.emailDigest);
-    const placed = await placeOrder(deps.pool, key, request, deps.orderTtlMinutes);
-    if (!('order' in placed)) throw new Problem(placed.result);
-    if (placed.result === 'created') {
-      deps.metrics.ordersCreated.inc();
-      ctx.state.log.info({ order: placed.order.code, course: placed.order.course_id }, 'order created');
-    }
-    ctx.status = placed.result === 'created' ? 201 : 200;
-    return orderAnswer(deps.desk, placed.order);
+    const { order, isNew } = await takeOrder(deps, ctx.state.log, key, request);
+    ctx.status = isNew ? 201 : 200;
+    return orderAnswer(deps.desk, order);
   },
 });
 
@@ -74,12 +63,41 @@ const orderSeen = z.strictObject({
   course: z.strictObject({ id: z.string(), title: z.string() }),
   amountVnd: z.int(),
   paidVnd: z.int(),
+  leftVnd: z.int().describe('Still to be paid; 0 where nothing is taken any more.'),
+  unplaced: z
+    .array(
+      z.strictObject({
+        reason: z.string(),
+        amountVnd: z.int(),
+        transferredAt: instant,
+        decision: z.enum(['assigned', 'refund_recorded', 'ignored']).nullable(),
+      }),
+    )
+    .describe('Money that was meant for this order and came too late, twice or after it was cancelled.'),
+  bank: z.strictObject({ bin: z.string(), name: z.string(), accountNumber: z.string(), accountName: z.string() }),
+  transferContent: z.string(),
+  qr: z
+    .strictObject({ payload: z.string().describe('VietQR, EMVCo.'), svgUrl: z.string(), pngUrl: z.string() })
+    .nullable()
+    .describe('To pay what is left.'),
   createdAt: instant,
   expiresAt: instant,
+  queue: z
+    .strictObject({
+      ahead: z.int().describe(`Downloads that begin before this one; ${AHEAD_MAX}: as many or more.`),
+      startSeconds: z.int().nullable().describe('Until it begins, from what was measured; null: not known.'),
+      doneSeconds: z.int().nullable().describe('Until it is done; null: not known.'),
+    })
+    .nullable(),
   attempts: z.int(),
   progress: progressSchema.nullable(),
   folderUrl: z.string().optional().describe('Where the course is, once it is delivered.'),
-  failure: z.strictObject({ reason: z.string() }).optional(),
+  failure: z
+    .strictObject({
+      reason: z.string(),
+      refundIsDue: z.boolean().describe('False: an operator runs it again or gives the money back.'),
+    })
+    .optional(),
 });
 
 export const show = operation({
@@ -90,7 +108,7 @@ export const show = operation({
   params,
   answer: orderSeen,
   problems: TOKEN_PROBLEMS,
-  act: async ({ params: { token }, ...deps }) => statusAnswer(await orderBehind(deps, token)),
+  act: async ({ params: { token }, ...deps }) => (await seeOrderBehind(deps, token)).answer,
 });
 
 export const cancel = operation({
@@ -102,10 +120,10 @@ export const cancel = operation({
   answer: orderSeen,
   problems: [...TOKEN_PROBLEMS, 'order_not_cancellable'],
   act: async ({ ctx, params: { token }, ...deps }) => {
-    const order = await orderBehind(deps, token);
+    const { order } = await seeOrderBehind(deps, token);
     if ((await cancelOrder(deps.pool, order.id)) !== 'cancelled') throw new Problem('order_not_cancellable');
     ctx.state.log.info({ order: order.code }, 'order cancelled');
-    return statusAnswer(await orderBehind(deps, token));
+    return (await seeOrderBehind(deps, token)).answer;
   },
 });
 
@@ -121,13 +139,13 @@ export const watch = operation({
   media: ['text/event-stream'],
   problems: [...TOKEN_PROBLEMS, 'too_many_listeners'],
   act: async ({ ctx, params: { token }, ...deps }) => {
-    const order = await orderBehind(deps, token);
+    const { order } = await seeOrderBehind(deps, token);
     const leave = deps.watchers.take(callerOf(ctx.ip));
     if (!leave) throw new Problem('too_many_listeners');
     ctx.res.once('close', leave);
     const stream = await orderEvents(deps.news, order.id, async () => {
-      const now = await viewOrder(deps.pool, order.id);
-      return now && { expiresAt: now.expires_at, status: now.status, answer: statusAnswer(now) };
+      const now = await seeOrder(deps, order.id);
+      return now && { expiresAt: now.order.expires_at, status: now.order.status, waits: now.waits, answer: now.answer };
     });
     ctx.type = 'text/event-stream';
     // A proxy that collects answers would hold the news back.
@@ -146,7 +164,7 @@ export const qrAsSvg = operation({
   media: ['image/svg+xml'],
   problems: TOKEN_PROBLEMS,
   act: async ({ ctx, params: { token }, ...deps }) => {
-    const picture = await qrSvg(payloadOf(deps.desk, await orderBehind(deps, token)));
+    const picture = await qrSvg(payloadLeft(deps.desk, (await seeOrderBehind(deps, token)).order));
     ctx.type = 'image/svg+xml';
     return picture;
   },
@@ -162,7 +180,7 @@ export const qrAsPng = operation({
   media: ['image/png'],
   problems: TOKEN_PROBLEMS,
   act: async ({ ctx, params: { token }, ...deps }) => {
-    const picture = await qrPng(payloadOf(deps.desk, await orderBehind(deps, token)));
+    const picture = await qrPng(payloadLeft(deps.desk, (await seeOrderBehind(deps, token)).order));
     ctx.type = 'image/png';
     return picture;
   },

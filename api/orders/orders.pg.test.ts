@@ -49,6 +49,7 @@ describe('POST /v1/orders', () => {
       },
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       statusUrl: `https://api.example/v1/orders/${answer.token}`,
+      pageUrl: `https://api.example/o/${answer.token}`,
       token: expect.stringMatching(/^[\w-]{43}$/),
     });
     const { rows } = await api.auditor.query('SELECT email FROM orders WHERE code = $1', [answer.code]);
@@ -151,8 +152,18 @@ describe('GET /v1/orders/:token', () => {
       course: { id: COURSE.id, title: COURSE.title },
       amountVnd: 499_000,
       paidVnd: 0,
+      leftVnd: 499_000,
+      unplaced: [],
+      bank: { ...BANK, name: 'MB Bank' },
+      transferContent: code,
+      qr: {
+        payload: vietQrPayload(BANK, 499_000, code),
+        svgUrl: `https://api.example/v1/orders/${token}/qr.svg`,
+        pngUrl: `https://api.example/v1/orders/${token}/qr.png`,
+      },
       createdAt: expect.any(String),
       expiresAt: expect.any(String),
+      queue: null,
       attempts: 0,
       progress: null,
     });

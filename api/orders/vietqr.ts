@@ -1,6 +1,6 @@
 /** VietQR: NAPAS' QR code for a bank transfer (EMVCo merchant-presented mode), and its pictures. */
 import { toBuffer, toString } from 'qrcode';
-import { QRPay } from 'vietnam-qr-pay';
+import { Banks, QRPay } from 'vietnam-qr-pay';
 
 export type BankAccount = {
   /** Six digits that name the bank. */
@@ -32,6 +32,9 @@ export function vietQrPayload(bank: BankAccount, amountVnd: number, content: str
     purpose: content,
   }).build();
 }
+
+/** What people call the bank with this number; the number itself where nobody told us. */
+export const bankName = (bin: string): string => Banks.find((bank) => bank.bin === bin)?.shortName ?? bin;
 
 export const qrSvg = (payload: string): Promise<string> =>
   toString(payload, { type: 'svg', errorCorrectionLevel: 'M' });

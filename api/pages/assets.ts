@@ -25,7 +25,11 @@ export type Assets = {
   /** The address of one. Throws on a name that is not there. */
   url: (name: string) => string;
   find: (name: string) => Asset | undefined;
+  /** The scripts that this one imports, and theirs: so that a browser need not find out one after the other. */
+  importsOf: (name: string) => string[];
 };
+
+const IMPORTED = /\bfrom '\.\/([\w.-]+)'/g;
 
 function readAsset(path: string): Asset | undefined {
   const extension = extname(path);
@@ -50,10 +54,16 @@ export function loadAssets(more: readonly string[] = []): Assets {
     files.set(basename(path), asset);
     hash.update(`${basename(path)}\n${asset.identity.length}\n`).update(asset.identity);
   }
+  const importsOf = (name: string, seen = new Set<string>()): string[] => {
+    for (const [, imported = ''] of files.get(name)?.identity.toString().matchAll(IMPORTED) ?? [])
+      if (!seen.has(imported)) importsOf(imported, seen.add(imported));
+    return [...seen];
+  };
   const folder = `/assets/${hash.digest('hex').slice(0, HASH_CHARS)}`;
   return {
     folder,
     find: (name) => files.get(name),
+    importsOf: (name) => importsOf(name),
     url: (name) => {
       if (!files.has(name)) throw new RangeError(`no asset ${name}`);
       return `${folder}/${name}`;

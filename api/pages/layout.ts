@@ -11,6 +11,8 @@ export type Page = {
   scripts?: readonly string[];
   /** Stands in the header, beside the name: a console's menu. */
   nav?: Html | undefined;
+  /** Not for search engines. */
+  isPrivate?: boolean;
   /** For a browser without scripts. */
   refreshSeconds?: number | undefined;
   /** Wide pages are for tables. */
@@ -28,10 +30,13 @@ export function layout(assets: Assets, language: Language, page: Page): Html {
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
-      <meta name="robots" content="noindex" />
+      ${page.isPrivate && html`<meta name="robots" content="noindex" />`}
       <title>${page.title} · Lading</title>
       <link rel="icon" type="image/svg+xml" href=${assets.url('icon.svg')} />
       ${['base.css', ...(page.styles ?? [])].map((name) => html`<link rel="stylesheet" href=${assets.url(name)} />`)}
+      ${(page.scripts ?? [])
+        .flatMap((name) => assets.importsOf(name))
+        .map((name) => html`<link rel="modulepreload" href=${assets.url(name)} />`)}
       ${(page.scripts ?? []).map((name) => html`<script type="module" src=${assets.url(name)}></script>`)}
       ${
         page.refreshSeconds !== undefined &&

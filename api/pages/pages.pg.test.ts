@@ -15,7 +15,7 @@ test('the start page is read in a browser without a complaint, and axe finds not
     const page = await openPage(browser);
     const response = await page.goto(api.url);
     expect(response?.status()).toBe(200);
-    expect(await page.title()).toBe('Khóa học · Lading');
+    expect(await page.title()).toBe('Đặt khóa học · Lading');
     expect(await seriousViolations(page)).toEqual([]);
     expect(page.complaints).toEqual([]);
     const atDesk = await openPage(browser, DESK);
