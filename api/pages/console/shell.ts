@@ -53,7 +53,7 @@ export function shell(language: Language, session: Session, page: ConsolePage): 
   return {
     title: page.title,
     isWide: true,
-    styles: ['console.css'],
+    styles: ['console.css', ...(page.scripts?.includes('console-plot.ts') ? ['uPlot.min.css'] : [])],
     scripts: [...(liveFrom === undefined ? [] : ['console-live.ts']), ...(page.scripts ?? [])],
     refreshSeconds: liveFrom === undefined ? undefined : REFRESH_SECONDS,
     nav: navigation(language, session, page.place),
