@@ -117,7 +117,7 @@ export function engineTable(visit: Visit, engines: readonly EngineAnswer[]): Htm
             : `${bytesText(language, diskFreeBytes)} (${texts.floor} ${bytesText(language, diskFloorBytes)})`,
         isNumber: true,
       },
-      { head: texts.state, cell: state },
+      { head: texts.state, cell: state, isWide: true },
       ...(visit.may(drainEngine) ? [{ head: '', cell: act }] : []),
     ],
     engines,

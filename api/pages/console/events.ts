@@ -39,9 +39,12 @@ export async function movedEvents(listen: Listen, gatherMs = GATHER_MS): Promise
 }
 
 async function answer({ ctx }: Visit, listen: Listen): Promise<void> {
+  // Who goes while we begin to listen is not seen by the stream.
+  let gone = ctx.res.closed;
+  ctx.res.once('close', () => (gone = true));
   const stream = await movedEvents(listen);
-  // Koa ends a stream only when it was read to its end.
   ctx.res.once('close', () => stream.destroy());
+  if (gone) stream.destroy();
   ctx.type = 'text/event-stream';
   // A proxy that collects answers would hold the news back.
   ctx.set('X-Accel-Buffering', 'no');

@@ -112,6 +112,11 @@ async function failedJob(world: World): Promise<{ job: JobRow; attempt: AttemptR
 async function completedJobs(world: World): Promise<void> {
   for (let i = 0; i < COMPLETED; i += 1) {
     const { job, attempt } = await runningTestAttempt(world);
+    const hoursAgo = Math.floor(24 * (i / COMPLETED) ** 1.3);
+    await world.owner.query(`UPDATE attempts SET running_at = now() - make_interval(mins => $2 + 39) WHERE id = $1`, [
+      attempt.id,
+      hoursAgo * 60 + (i % 9),
+    ]);
     await acceptManifest(world.api, job.id, 'folder');
     await settle(
       world.orchestrator,
@@ -120,7 +125,6 @@ async function completedJobs(world: World): Promise<void> {
       { job: 'stays' },
     );
     await world.owner.query(`UPDATE jobs SET state = 'completed' WHERE id = $1`, [job.id]);
-    const hoursAgo = Math.floor(24 * (i / COMPLETED) ** 1.3);
     await world.owner.query(
       `UPDATE jobs SET updated_at = now() - make_interval(mins => $2), created_at = now() - make_interval(mins => $2 + 40 + $3)
        WHERE id = $1`,
