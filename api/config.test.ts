@@ -29,6 +29,11 @@ describe('readConfig', () => {
     });
   });
 
+  test('knows where customers find help, where it is told', () => {
+    expect(readConfig({ ...env, CONTACT_EMAIL: 'help@shop.example' }).contactEmail).toBe('help@shop.example');
+    expect(readConfig({ ...env, CONTACT_EMAIL: '' }).contactEmail).toBeUndefined();
+  });
+
   test('takes an API key instead', () => {
     const { SEPAY_WEBHOOK_SECRETS: _, ...rest } = env;
     expect(readConfig({ ...rest, SEPAY_API_KEY: 'a-long-enough-api-key' }).sepaySecrets).toEqual({
@@ -45,6 +50,7 @@ describe('readConfig', () => {
     [{ SEPAY_WEBHOOK_SECRETS: 'whsec_secret_one\nwhsec_secret_two\nwhsec_secret_three' }, /SEPAY_WEBHOOK_SECRETS/],
     [{ MASTER_KEY: Buffer.alloc(31).toString('base64') }, /MASTER_KEY/],
     [{ ORDER_TOKEN_KEY: 'not base64!' }, /ORDER_TOKEN_KEY/],
+    [{ CONTACT_EMAIL: 'nobody' }, /CONTACT_EMAIL/],
     [{ BANK_BIN: '97042' }, /BANK_BIN/],
     [{ BANK_ACCOUNT_NUMBER: '0123 4567' }, /BANK_ACCOUNT_NUMBER/],
     [{ PUBLIC_URL: 'ftp://api.example' }, /PUBLIC_URL/],

@@ -12,6 +12,7 @@ const placedSchema = z.object({
   transferContent: z.string(),
   token: z.string(),
   statusUrl: z.string(),
+  pageUrl: z.string(),
   bank: z.object({ accountNumber: z.string() }),
   qr: z.object({ payload: z.string() }),
 });

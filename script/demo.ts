@@ -163,6 +163,10 @@ function printTable(evidence: OrderEvidence): void {
 
 async function untilInterrupted(system: System): Promise<void> {
   say();
+  say(`  shop       ${system.apiUrl}/`);
+  say(
+    `  pay        curl ${system.sepayUrl}/sandbox/transfers --json '{"accountNumber":"${system.bank.accountNumber}","amount":499000,"content":"ORDER CODE"}'`,
+  );
   say(`  API        ${system.apiUrl}/docs`);
   say(
     `  operator   LADING_URL=${system.apiUrl} LADING_KEY_FILE=${system.runDir}/secrets/operator_key node cli/main.ts jobs list`,
@@ -195,6 +199,7 @@ async function demonstrate(system: System, course: Awaited<ReturnType<typeof bui
   say(
     `\nOrder ${first.code}: transfer ${first.amountVnd.toLocaleString('vi-VN')} ₫ to ${first.bank.accountNumber}, content ${first.transferContent}`,
   );
+  say(`Its page: ${first.pageUrl}`);
   say(await drawQr(first.qr.payload, { type: 'terminal', small: true }));
   say('Paying: SePay sends its signed webhook.');
   for (const paid of await Promise.all(orders.map((order) => customer.pay(order))))

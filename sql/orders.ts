@@ -91,12 +91,13 @@ export type OrderView = {
   unplaced: UnplacedMoney[];
 };
 
-/** Came too late, twice, or after it was cancelled. `decision` is what an operator made of it, null until then. */
+/** Came too late, twice, or after it was cancelled. `decision` is what an operator made of it
+ * (`refund_recorded`, `ignored` …), null until then. */
 export type UnplacedMoney = {
   reason: string;
   amountVnd: number;
   transferredAt: string;
-  decision: 'assigned' | 'refund_recorded' | 'ignored' | null;
+  decision: string | null;
 };
 /** Who pays an order more often than this is told of the first ones. */
 const UNPLACED_SHOWN_MAX = 10;
@@ -106,16 +107,16 @@ export const viewOrder = (db: Database, orderId: string): Promise<OrderView | un
   maybeOne<OrderView>(
     db,
     `SELECT o.id, o.code, o.course_id, c.title AS course_title, o.email, o.amount_vnd, s.status, o.created_at,
-            o.expires_at, j.id AS job_id, j.dead_reason, j.folder_id, j.attempts_started,
-            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd,
-            (SELECT a.progress FROM attempts a WHERE a.job_id = j.id ORDER BY a.n DESC LIMIT 1) AS progress,
             coalesce((SELECT jsonb_agg(jsonb_build_object('reason', u.unplaced_reason, 'amountVnd', u.amount_vnd,
                 'transferredAt', to_char(u.transferred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
                 'decision', u.action) ORDER BY u.event_id)
               FROM (SELECT p.event_id, p.unplaced_reason, p.amount_vnd, p.transferred_at, d.action
                     FROM payments p LEFT JOIN inbox_decisions d ON d.payment_event_id = p.event_id
                     WHERE p.proposed_order_id = o.id AND p.unplaced_reason IS NOT NULL
-                    ORDER BY p.event_id LIMIT ${UNPLACED_SHOWN_MAX}) u), '[]') AS unplaced
+                    ORDER BY p.event_id LIMIT ${UNPLACED_SHOWN_MAX}) u), '[]') AS unplaced,
+            o.expires_at, j.id AS job_id, j.dead_reason, j.folder_id, j.attempts_started,
+            coalesce((SELECT sum(p.amount_vnd) FROM payments p WHERE p.order_id = o.id), 0)::bigint AS paid_vnd,
+            (SELECT a.progress FROM attempts a WHERE a.job_id = j.id ORDER BY a.n DESC LIMIT 1) AS progress
      FROM orders o JOIN courses c ON c.id = o.course_id JOIN order_status s ON s.order_id = o.id
      LEFT JOIN jobs j ON j.order_id = o.id
      WHERE o.id = $1::uuid`,

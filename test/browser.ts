@@ -10,6 +10,8 @@ const WAIT_LIMIT_MS = 10_000;
 const SCREENS_DIR = fileURLToPath(new URL('../docs/screens', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+const SCHEMES = ['light', 'dark'] as const;
+
 /** A small phone of today, held upright. */
 export const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
@@ -59,13 +61,19 @@ export async function openPage(
 
 type Violation = { id: string; impact: string | null; nodes: { html: string; failureSummary?: string }[] };
 
-/** What axe-core finds serious or critical on the page as it is, a line each. */
+/** What axe-core finds serious or critical on the page as it is, in light and in dark, a line each. */
 export async function seriousViolations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
-  const found = await page.evaluate<Violation[]>('axe.run(document).then((result) => result.violations)');
-  return found
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary ?? ''}`));
+  const lines: string[] = [];
+  for (const colorScheme of SCHEMES) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const found = await page.evaluate<Violation[]>('axe.run(document).then((result) => result.violations)');
+    for (const { id, impact, nodes } of found)
+      if (impact === 'serious' || impact === 'critical')
+        lines.push(...nodes.map((node) => `${colorScheme} ${id}: ${node.html} ${node.failureSummary ?? ''}`));
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  return lines;
 }
 
 /**
@@ -75,7 +83,7 @@ export async function seriousViolations(page: Page): Promise<string[]> {
 export async function takeScreens(page: Page, name: string): Promise<void> {
   if (!process.env['LADING_SCREENS']) return;
   mkdirSync(SCREENS_DIR, { recursive: true });
-  for (const colorScheme of ['light', 'dark'] as const) {
+  for (const colorScheme of SCHEMES) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.screenshot({ path: `${SCREENS_DIR}/${name}-${colorScheme}.png`, fullPage: true, scale: 'css' });
   }

@@ -15,7 +15,8 @@ const GATHER_MS = 100;
 /** How often a waiting order is looked at while others move, which may bring it forward. */
 const QUEUE_LOOK_MS = 5_000;
 const UNREAD_MAX_BYTES = 64 * 1024;
-const ENDED: ReadonlySet<OrderStatus> = new Set(['completed', 'failed', 'cancelled']);
+/** What failed may go on: an operator runs it again, or decides about its money. */
+const ENDED: ReadonlySet<OrderStatus> = new Set(['completed', 'cancelled']);
 
 /** `waits`: others that move change the answer too. */
 export type Look = { status: OrderStatus; expiresAt: Date; waits: boolean; answer: object };

@@ -70,7 +70,7 @@ const orderSeen = z.strictObject({
         reason: z.string(),
         amountVnd: z.int(),
         transferredAt: instant,
-        decision: z.enum(['assigned', 'refund_recorded', 'ignored']).nullable(),
+        decision: z.string().nullable().describe('`refund_recorded`, `ignored` …; null until an operator decided.'),
       }),
     )
     .describe('Money that was meant for this order and came too late, twice or after it was cancelled.'),

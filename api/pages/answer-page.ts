@@ -31,6 +31,7 @@ export const makeAnswerPage =
     const language = languageOf(ctx);
     const body = documentBytes(layout(assets, language, page(language)));
     ctx.set('Content-Security-Policy', PAGE_POLICY);
+    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     ctx.set('Content-Language', language);
     ctx.vary('Cookie');
     ctx.body = body;

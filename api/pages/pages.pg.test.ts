@@ -77,3 +77,24 @@ test('who asks for a page is refused with a page, a program with problem details
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
   }
 });
+
+test('each refusal is a page with its own words; what went wrong on our side tells nobody why', async () => {
+  const own = await startTestApi();
+  try {
+    const form = { method: 'POST', headers: BROWSER };
+    const asked = async (path: string, init: RequestInit = { headers: BROWSER }): Promise<[number, string]> => {
+      const answer = await fetch(own.url + path, init);
+      return [answer.status, /<h1>(.*?)<\/h1>/.exec(await answer.text())?.[1] ?? 'no page'];
+    };
+    expect(await asked('/', { ...form, body: 'x'.repeat(20_000) })).toEqual([415, 'Yêu cầu không hợp lệ']);
+    expect(await asked('/', { ...form, body: new URLSearchParams({ email: 'x'.repeat(20_000) }) })).toEqual([
+      413,
+      'Yêu cầu không hợp lệ',
+    ]);
+    expect(await asked('/', { ...form, method: 'DELETE' })).toEqual([405, 'Yêu cầu không hợp lệ']);
+    await own.database.poolFor('lading_owner').query('ALTER TABLE courses RENAME TO gone');
+    expect(await asked('/?lang=en')).toEqual([500, 'Something went wrong on our side']);
+  } finally {
+    await own.stop();
+  }
+});

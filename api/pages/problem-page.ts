@@ -33,7 +33,7 @@ export function answerProblemPage(ctx: ParameterizedContext<State>, problem: Pro
         <h1>${title}</h1>
         <p>${text}</p>
         <p><a class="button" href="/">${texts.toStart}</a></p>
-        <p class="fine">${texts.requestId}: <code>${ctx.state.requestId}</code></p>
+        <p class="fine">${`${texts.requestId}: `}<code>${ctx.state.requestId}</code></p>
       </div>`,
     };
   });

@@ -17,22 +17,25 @@ CREATE TRIGGER progress_made BEFORE UPDATE OF progress ON attempts FOR EACH ROW
 
 -- Money that plainly was meant for an order and could not be applied to it.
 CREATE INDEX payments_proposed ON payments (proposed_order_id) WHERE proposed_order_id IS NOT NULL;
-CREATE FUNCTION money_came_for_order() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION money_proposed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_notify('lading_orders', NEW.proposed_order_id::text);
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER money_came AFTER INSERT ON payments FOR EACH ROW WHEN (NEW.proposed_order_id IS NOT NULL)
-  EXECUTE FUNCTION money_came_for_order();
-CREATE FUNCTION money_decided() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE TRIGGER money_proposed AFTER INSERT ON payments FOR EACH ROW WHEN (NEW.proposed_order_id IS NOT NULL)
+  EXECUTE FUNCTION money_proposed();
+CREATE FUNCTION proposal_decided() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_notify('lading_orders', p.proposed_order_id::text)
   FROM payments p WHERE p.event_id = NEW.payment_event_id AND p.proposed_order_id IS NOT NULL;
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER money_decided AFTER INSERT ON inbox_decisions FOR EACH ROW EXECUTE FUNCTION money_decided();
+CREATE TRIGGER proposal_decided AFTER INSERT ON inbox_decisions FOR EACH ROW WHEN (NEW.payment_event_id IS NOT NULL)
+  EXECUTE FUNCTION proposal_decided();
 
 -- How long downloads took lately.
 CREATE INDEX attempts_succeeded ON attempts (settled_at) WHERE outcome = 'succeeded';
+-- Who stands before a job that has no slot yet.
+CREATE INDEX jobs_before_slot ON jobs (fair_tag, created_at, id) WHERE state IN ('paid', 'enrolling', 'enrolled');

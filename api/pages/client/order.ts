@@ -8,6 +8,8 @@ const TICK_MS = 1_000;
 const RETRY_FIRST_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
 const PAGE_LIMIT_MS = 15_000;
+const RENEW_AGAIN_MS = 2_000;
+const RENEWALS_MAX = 30;
 
 const byId = (id: string): HTMLElement | null => document.getElementById(id);
 const tongue = (): Tongue => (document.documentElement.lang === 'en' ? 'en' : 'vi');
@@ -50,20 +52,25 @@ const say = (text: string): void => {
 const fetchPage = (): Promise<Document> =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('GET', location.pathname);
+    request.open('GET', location.pathname + location.search);
     request.responseType = 'document';
     request.timeout = PAGE_LIMIT_MS;
     request.addEventListener('load', () =>
-      request.response instanceof Document ? resolve(request.response) : reject(new Error('no page')),
+      request.status === 200 && request.response instanceof Document
+        ? resolve(request.response)
+        : reject(new Error('no page')),
     );
     for (const way of ['error', 'timeout']) request.addEventListener(way, () => reject(new Error('no answer')));
     request.send();
   });
 
+const scriptOf = (page: Document): string | null | undefined => page.querySelector('script[src]')?.getAttribute('src');
+
 async function renew(): Promise<void> {
   const page = await fetchPage();
   const [now, fresh] = [byId('live'), page.getElementById('live')];
-  if (!now || !fresh) return location.reload();
+  // Another release, whose page may want another script.
+  if (!now || !fresh || scriptOf(page) !== scriptOf(document)) return location.reload();
   const hadFocus = now.contains(document.activeElement);
   const adopted = document.adoptNode(fresh);
   now.replaceWith(adopted);
@@ -84,13 +91,30 @@ function show(order: LiveOrder, live: HTMLElement): void {
   if (bar && share !== undefined) bar.value = share;
 }
 
+let latest: LiveOrder | undefined;
 let renewing = false;
+
+/** Shows what was heard last, also when that came while the page was being fetched for what was heard before. */
+async function catchUp(): Promise<void> {
+  for (let renewals = 0; renewals < RENEWALS_MAX; renewals += 1) {
+    const [live, order] = [byId('live'), latest];
+    if (!live || !order) return;
+    if (live.dataset['structure'] === structureOf(order)) return show(order, live);
+    const failed = await renew().then(
+      () => false,
+      () => true,
+    );
+    if (failed) await new Promise((resolve) => setTimeout(resolve, RENEW_AGAIN_MS));
+    // The page may know more than the stream has told yet.
+    else if (latest === order) return;
+  }
+}
+
 async function heard(order: LiveOrder): Promise<void> {
-  const live = byId('live');
-  if (!live || renewing) return;
-  if (live.dataset['structure'] === structureOf(order)) return show(order, live);
+  latest = order;
+  if (renewing) return;
   renewing = true;
-  await renew().finally(() => (renewing = false));
+  await catchUp().finally(() => (renewing = false));
 }
 
 function listen(retryMs: number): void {

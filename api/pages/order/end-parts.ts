@@ -25,7 +25,7 @@ export function donePart({ texts, seen }: Shown): Html {
       folderUrl !== undefined &&
       html`<p><a class="button wide" href=${folderUrl} rel="noopener noreferrer">${texts.done.open}</a></p>`
     }
-    <p>${texts.done.account(maskedEmail(seen.order.email))} ${texts.done.mail}</p>
+    <p>${`${texts.done.account(maskedEmail(seen.order.email))} ${texts.done.mail}`}</p>
   </section>`;
 }
 
@@ -46,15 +46,12 @@ export function failedPart({ language, texts, seen }: Shown): Html {
 
 export function expiredPart(shown: Shown): Html {
   const { language, texts, seen } = shown;
-  const { paidVnd } = seen.answer;
+  const { paidVnd, unplaced } = seen.answer;
+  const { title, text, partly, late } = texts.expired;
+  const money = paidVnd > 0 ? partly(vndText(language, paidVnd)) : unplaced.length > 0 ? late : undefined;
   return html`<section class="card" aria-labelledby="expired-title">
-    <h2 id="expired-title">${texts.expired.title}</h2>
-    ${
-      paidVnd > 0
-        ? html`<p class="note warn">${texts.expired.partly(vndText(language, paidVnd))}</p>`
-        : html`<p>${texts.expired.text}</p>
-            ${orderAgain(shown)}`
-    }
+    <h2 id="expired-title">${title}</h2>
+    ${money === undefined ? [html`<p>${text}</p>`, orderAgain(shown)] : html`<p class="note warn">${money}</p>`}
   </section>`;
 }
 

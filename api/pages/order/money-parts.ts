@@ -38,5 +38,5 @@ export const helpPart = ({ texts, seen, contact }: Shown): Html =>
   contact === undefined
     ? html`<p class="fine">${texts.helpAnywhere(seen.answer.code)}</p>`
     : html`<p class="fine">
-        ${texts.help(seen.answer.code)} <a href=${`mailto:${contact}?subject=${seen.answer.code}`}>${contact}</a>
+        ${`${texts.help(seen.answer.code)} `}<a href=${`mailto:${contact}?subject=${seen.answer.code}`}>${contact}</a>
       </p>`;

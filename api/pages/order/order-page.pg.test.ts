@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser, openPage, seriousViolations, takeScreens } from '../../../test/browser.ts';
+import { redriveJob } from '../../../test/moves.ts';
+import { inTransaction } from '../../../sql/pool.ts';
 import { recordProgress, settle, type AttemptRow } from '../../../sql/attempts.ts';
 import { pay } from '../../payments/test-webhook.ts';
 import { BANK, placeTestOrder, runAttempt, startTestApi, type OrderAnswer, type TestApi } from '../../test-setup.ts';
@@ -55,6 +57,7 @@ test('a pending order has all that a bank app needs, and copies it', async () =>
     ),
   ).toBe(true);
   expect(await page.getByRole('timer').textContent()).toMatch(/^59:\d\d$|^01:00:00$/);
+  await isFine(page, 'order-pending');
   const copy = async (what: string): Promise<unknown> => {
     await page.getByRole('button', { name: `Sao chép ${what}` }).click();
     return page.evaluate('navigator.clipboard.readText()');
@@ -65,7 +68,7 @@ test('a pending order has all that a bank app needs, and copies it', async () =>
     order.code,
   ]);
   await says(page, 'đã sao chép');
-  await isFine(page, 'order-pending');
+  await isFine(page);
   expect(await page.content()).not.toContain('reader@mail.example');
 });
 
@@ -110,6 +113,36 @@ test('money that arrives changes the page by itself: a part, the rest, the downl
   await says(page, 'Bạn sẽ được hoàn lại 499.000 ₫');
   await says(page, 'help@shop.example');
   await isFine(page, 'order-failed');
+  // An operator has mended what was wrong.
+  await inTransaction(api.database.poolFor('lading_owner'), (db) => redriveJob(db, attempt.job_id, 'mended'));
+  await says(page, 'Lần tải trước bị gián đoạn');
+  await isFine(page);
+});
+
+test('a page whose stream broke comes back to it by itself', async () => {
+  const order = await placeTestOrder(api);
+  const page = await open(order);
+  await says(page, 'Quét mã để thanh toán');
+  await api.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'lading api, listening'`);
+  await pay(api, order.code);
+  await says(page, 'Đã nhận thanh toán');
+});
+
+test('a page that could not be fetched anew is fetched again', async () => {
+  const order = await placeTestOrder(api);
+  const page = await open(order);
+  await says(page, 'Quét mã để thanh toán');
+  let fetched = 0;
+  await page.route(`**/o/${order.token}`, (route) => {
+    fetched += 1;
+    return fetched === 1
+      ? route.fulfill({ status: 500, contentType: 'text/html', body: '<p>away</p>' })
+      : route.continue();
+  });
+  await pay(api, order.code);
+  await says(page, 'Đã nhận thanh toán');
+  expect(fetched).toBe(2);
 });
 
 describe('money that does not fit', () => {
@@ -121,9 +154,10 @@ describe('money that does not fit', () => {
     await says(page, 'đến khi đơn đã được trả đủ');
     await says(page, 'Nhân viên đang xem xét');
     await isFine(page, 'order-paid-twice');
-    await api.pool.query(
-      `SELECT decide_payment(p.event_id, 'refund_recorded', NULL, 'a test', 'paid twice') FROM payments p
-       JOIN orders o ON o.id = p.proposed_order_id WHERE o.code = $1`,
+    await api.database.poolFor('lading_owner').query(
+      `INSERT INTO inbox_decisions (payment_event_id, action, unplaced_reason, person, reason)
+       SELECT p.event_id, 'refund_recorded', p.unplaced_reason, 'a test', 'paid twice'
+       FROM payments p JOIN orders o ON o.id = p.proposed_order_id WHERE o.code = $1`,
       [order.code],
     );
     await says(page, 'Đã hoàn lại.');
@@ -132,7 +166,9 @@ describe('money that does not fit', () => {
   test('too much: the course goes on, and the rest is spoken of', async () => {
     const order = await placeTestOrder(api);
     await pay(api, order.code, { transferAmount: 500_000 });
-    await says(await open(order), 'Bạn đã chuyển thừa 1.000 ₫');
+    const page = await open(order);
+    await says(page, 'Bạn đã chuyển thừa 1.000 ₫');
+    await isFine(page);
   });
 
   test('too late: an expired order says so, and what becomes of the money', async () => {
@@ -146,7 +182,7 @@ describe('money that does not fit', () => {
     const page = await open(order);
     await says(page, 'Đơn hàng đã hết hạn');
     await pay(api, order.code);
-    await says(page, 'đến sau khi đơn hết hạn');
+    await says(page, 'đến sau khi đơn hết hạn.');
     await isFine(page, 'order-expired');
   });
 });

@@ -43,7 +43,7 @@ const PARTS: Readonly<
   cancelled: { part: cancelledPart, title: (texts) => texts.cancelled.title },
 };
 /** Nothing moves any more by itself. */
-const LASTING: ReadonlySet<OrderStatus> = new Set(['completed', 'failed', 'cancelled']);
+const LASTING: ReadonlySet<OrderStatus> = new Set(['completed', 'cancelled']);
 
 function steps(texts: OrderTexts, current: Kind): Html {
   const at = STEPS.indexOf(current);
@@ -70,7 +70,7 @@ export function orderPage(language: Language, given: Omit<Shown, 'language' | 't
     isPrivate: true,
     refreshSeconds: lasts ? undefined : RELOAD_SECONDS,
     main: html`<h1 class="course">${answer.course.title}</h1>
-      <p class="fine code">${texts.order} <code>${answer.code}</code></p>
+      <p class="fine code">${`${texts.order} `}<code>${answer.code}</code></p>
       <div
         id="live"
         data-structure=${structureOf(answer)}

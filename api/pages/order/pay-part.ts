@@ -4,7 +4,7 @@ import { maskedEmail } from './masked-email.ts';
 import type { Shown } from './order-page.ts';
 import { timeText } from './time-text.ts';
 
-const QR_PX = 300;
+const QR_PX = 320;
 
 type Detail = { what: string; value: Html | string; copies?: string; hint?: string };
 
@@ -57,9 +57,9 @@ export function payPart(shown: Shown): Html {
       <p class="amount number">${amount}</p>
       <img class="qr" src=${`/v1/orders/${token}/qr.svg`} width=${QR_PX} height=${QR_PX} alt=${pay.qrAlt(amount)} />
       <p class="countdown">
-        ${pay.left}:
+        ${`${pay.left}: `}
         <strong class="number" role="timer" data-left-seconds=${leftSeconds}>${clockText(leftSeconds)}</strong>
-        <span class="fine"> ${pay.leftUntil(timeText(language, order.expires_at, now))}</span>
+        ${' '}<span class="fine">${pay.leftUntil(timeText(language, order.expires_at, now))}</span>
       </p>
       <p>
         <a class="button quiet wide" href=${`/v1/orders/${token}/qr.png`} download=${`${answer.code}.png`}

@@ -44,7 +44,7 @@ export type OrderTexts = {
   deliver: Said;
   done: Said & { open: string; account: (email: string) => string; mail: string };
   failed: { title: string; refund: (amount: string) => string; decides: (amount: string) => string; nothing: string };
-  expired: Said & { partly: (paid: string) => string };
+  expired: Said & { partly: (paid: string) => string; late: string };
   cancelled: Said;
   again: string;
   over: (amount: string) => string;
@@ -66,7 +66,7 @@ export type OrderTexts = {
 export const ORDER: Texts<OrderTexts> = {
   vi: {
     order: 'Đơn hàng',
-    steps: { label: 'Tiến trình', pay: 'Thanh toán', wait: 'Xếp hàng', load: 'Tải về Drive', done: 'Hoàn tất' },
+    steps: { label: 'Tiến trình', pay: 'Thanh toán', wait: 'Xếp hàng', load: 'Tải về', done: 'Hoàn tất' },
     pay: {
       title: 'Quét mã để thanh toán',
       titleRest: 'Chuyển phần còn thiếu',
@@ -124,16 +124,18 @@ export const ORDER: Texts<OrderTexts> = {
     },
     expired: {
       title: 'Đơn hàng đã hết hạn',
-      text: 'Chúng tôi chưa nhận được tiền cho đơn này. Xin đừng chuyển tiền nữa; nếu vẫn muốn học, hãy đặt lại. Nếu bạn đã chuyển trước giờ hết hạn, trang này sẽ tự cập nhật khi ngân hàng báo.',
+      text: 'Đơn này không giữ khoản tiền nào của bạn. Xin đừng chuyển khoản theo mã QR cũ; nếu vẫn muốn học, hãy đặt lại. Nếu bạn đã chuyển trước giờ hết hạn, trang này sẽ tự cập nhật khi ngân hàng báo.',
       partly: (paid) =>
         `Đơn hết hạn khi mới nhận được ${paid}, chưa đủ. Khoản này được giữ lại cho bạn; hãy liên hệ để chuyển nốt hoặc nhận lại tiền.`,
+      late: 'Tiền của bạn đến sau khi đơn hết hạn nên chưa được dùng. Xin đừng chuyển thêm lần nữa.',
     },
     cancelled: {
       title: 'Đơn hàng đã hủy',
       text: 'Đơn này không nhận tiền nữa. Xin đừng chuyển khoản theo mã QR cũ.',
     },
     again: 'Đặt lại khóa học này',
-    over: (amount) => `Bạn đã chuyển thừa ${amount}. Khóa học vẫn được giao; hãy liên hệ để nhận lại phần thừa.`,
+    over: (amount) =>
+      `Bạn đã chuyển thừa ${amount}. Khóa học vẫn được giao. Khoản thừa được giữ lại và nhân viên sẽ xem xét hoàn cho bạn.`,
     unplaced: {
       title: 'Khoản tiền chưa dùng cho đơn này',
       reasons: {
@@ -155,7 +157,7 @@ export const ORDER: Texts<OrderTexts> = {
   },
   en: {
     order: 'Order',
-    steps: { label: 'Progress', pay: 'Payment', wait: 'Queue', load: 'Into Drive', done: 'Done' },
+    steps: { label: 'Progress', pay: 'Payment', wait: 'Queue', load: 'Download', done: 'Done' },
     pay: {
       title: 'Scan to pay',
       titleRest: 'Transfer the rest',
@@ -213,9 +215,10 @@ export const ORDER: Texts<OrderTexts> = {
     },
     expired: {
       title: 'The order has expired',
-      text: 'No money arrived for it. Please do not transfer any more; place a new order if you still want the course. If you transferred before it expired, this page changes when your bank tells us.',
+      text: 'No money of yours is kept for it. Please do not use its QR code any more; place a new order if you still want the course. If you transferred before it expired, this page changes when your bank tells us.',
       partly: (paid) =>
         `Only ${paid} had arrived when it expired, which is not enough. The money is kept for you: please contact us to pay the rest or get it back.`,
+      late: 'Your money came after the order had expired and is not used yet. Please do not transfer again.',
     },
     cancelled: {
       title: 'The order was cancelled',
@@ -223,7 +226,7 @@ export const ORDER: Texts<OrderTexts> = {
     },
     again: 'Order this course again',
     over: (amount) =>
-      `You paid ${amount} too much. The course is delivered all the same; please contact us to get it back.`,
+      `You paid ${amount} too much. The course is delivered all the same. The rest is kept, and somebody of ours decides about giving it back.`,
     unplaced: {
       title: 'Money not used for this order',
       reasons: {

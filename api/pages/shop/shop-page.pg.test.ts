@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { putCourse } from '../../../sql/courses.ts';
-import { openBrowser, openPage, seriousViolations, takeScreens } from '../../../test/browser.ts';
+import { openBrowser, openPage, PHONE, seriousViolations, takeScreens } from '../../../test/browser.ts';
 import { COURSE, countRows, startTestApi, type TestApi } from '../../test-setup.ts';
 
 let api: TestApi;
@@ -18,13 +18,21 @@ const post = (fields: Record<string, string>, at: TestApi = api): Promise<Respon
 const orders = async (): Promise<number> => (await countRows(api))['orders'] ?? -1;
 
 test('a customer orders on a phone, with and without JavaScript, and lands on his order', async () => {
+  const owner = api.database.poolFor('lading_owner');
+  const rights = { kind: 'own', evidence: 'https://lading.example/rights', recordedBy: 'test' } as const;
+  for (const [id, title, price_vnd] of [
+    ['bill', 'Đọc vận đơn đường biển', 299_000],
+    ['incoterms', 'Incoterms 2020 cho người mới bắt đầu, với bài tập và lời giải', 1_250_000],
+  ] as const)
+    await putCourse(owner, { ...COURSE, id, title, price_vnd }, rights);
   const browser = await openBrowser();
   try {
     for (const javaScriptEnabled of [true, false]) {
-      const page = await openPage(browser, { javaScriptEnabled });
+      const page = await openPage(browser, { ...PHONE, javaScriptEnabled });
       await page.goto(api.url);
       await page.getByText(COURSE.title).waitFor();
       expect(await page.getByText('Without rights').count()).toBe(0);
+      await page.getByRole('radio', { name: COURSE.title }).check();
       await page.getByRole('textbox').fill('Reader@mail.example');
       if (javaScriptEnabled) {
         expect(await seriousViolations(page)).toEqual([]);
@@ -35,6 +43,25 @@ test('a customer orders on a phone, with and without JavaScript, and lands on hi
       await page.getByText('Quét mã để thanh toán').waitFor();
       expect(page.complaints).toEqual([]);
     }
+  } finally {
+    await browser.close();
+  }
+});
+
+test('an order is placed by keyboard alone', async () => {
+  const browser = await openBrowser();
+  try {
+    const page = await openPage(browser);
+    await page.goto(`${api.url}/?lang=en`);
+    await page.getByRole('link', { name: 'Skip to the content' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('reader@mail.example');
+    await page.keyboard.press('Enter');
+    await page.getByText('Scan to pay').waitFor();
+    expect(await seriousViolations(page)).toEqual([]);
   } finally {
     await browser.close();
   }
