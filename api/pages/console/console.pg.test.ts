@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { DESK, openBrowser, openPage, PHONE, seriousViolations, takeScreens } from '../../../test/browser.ts';
 import { EVIL, startNight, storeLog, type Night } from './test-night.ts';
-import { insertTestOrder } from '../../../test/orders.ts';
+import { insertTestOrder, runningTestAttempt } from '../../../test/orders.ts';
+import { madeLog, storeChunks } from '../../../cli/test-log.ts';
 import { visit, type Visitor } from './test-console.ts';
 
 type Page = Awaited<ReturnType<typeof openPage>>;
@@ -125,6 +126,21 @@ test('a log is downloaded as text under a name of ours', async () => {
   });
   expect(download.headers.get('content-disposition')).toBe(`attachment; filename="log-${code}-1.txt"`);
   expect(await download.text()).toContain('out the first line\n');
+});
+
+test('a log that goes on is followed live, whatever is said in it', async () => {
+  const page = await logIn('operator');
+  const { job, attempt } = await runningTestAttempt(night.world);
+  const { chunks } = madeLog([['the first line'], [`said later ${EVIL}`]]);
+  await storeChunks(night.world.orchestrator, attempt, chunks.slice(0, 1));
+  await page.goto(at(`/jobs/${job.id}/logs`));
+  await page.getByRole('button', { name: 'Theo dõi trực tiếp' }).click();
+  await page.getByText('đang theo dõi trực tiếp').waitFor();
+  await storeChunks(night.world.orchestrator, attempt, chunks.slice(1));
+  await page.getByText(`said later ${EVIL}`).waitFor();
+  expect(await page.locator('#L2 > a').textContent()).toBe('2');
+  expect(await page.evaluate('window.pwned')).toBeUndefined();
+  expect(page.complaints).toEqual([]);
 });
 
 test('dead letters are previewed before they are sent together', async () => {
