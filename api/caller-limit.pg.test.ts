@@ -19,6 +19,7 @@ test.each([
   ['status pages', '203.0.113.1', '/v1/orders/nothing', {}, 404],
   ['the shop page', '203.0.113.4', '/', {}, 200],
   ['order pages', '203.0.113.5', '/o/nothing', {}, 404],
+  ['the console', '203.0.113.6', '/console/login', {}, 200],
   ['keys that are none', '203.0.113.2', '/v1/jobs', { Authorization: 'Bearer x' }, 401],
   [
     'keys that are guessed',

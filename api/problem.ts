@@ -11,6 +11,7 @@ export const PROBLEMS = {
   webhook_not_authentic: [401, 'The webhook is not authentic'],
   attempt_call_not_authentic: [401, 'The call is not signed by a known attempt'],
   key_not_valid: [401, 'A valid API key is needed'],
+  form_not_ours: [403, 'The form was not sent by our own page, or its session has ended'],
   role_not_allowed: [403, 'The role of this API key does not allow it'],
   not_found: [404, 'There is nothing here'],
   attempt_unknown: [404, 'There is no such attempt of this job'],

@@ -7,6 +7,7 @@ import { addKeys } from './key-commands.ts';
 import { addLogs } from './log-commands.ts';
 import { addOrders, addPayments } from './money-commands.ts';
 import { explainOutcomes } from './outcomes.ts';
+import { addProfiles } from './profile-commands.ts';
 import { addShop } from './shop.ts';
 import { addQueue, addReports } from './queue-commands.ts';
 import type { Shown, Terminal } from './terminal.ts';
@@ -34,6 +35,7 @@ export function makeProgram(terminal: Terminal): Command {
   addCourses(program, terminal);
   addQueue(program, terminal);
   addReports(program, terminal);
+  addProfiles(program, terminal);
   program
     .command('outcomes')
     .description('how an attempt can end')

@@ -3,7 +3,7 @@ import { findLogEnd, readLog, type Reading, type StoredChunk } from '../sql/logs
 import type { Pool } from '../sql/pool.ts';
 import { findJobReport } from '../sql/reports.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { startProof, type Proof } from './log-proof.ts';
+import { startProof, type Proof } from '../sql/log-proof.ts';
 
 const ATTEMPTS_PAGE = 100;
 /** How many chunks are in memory at once, each a few hundred KiB. */

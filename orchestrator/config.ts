@@ -56,6 +56,8 @@ const environment = z.object({
   PROFILES: z.string().default('{}').transform(json),
   RETRY_BASE_MS: z.coerce.number().pipe(z.int().min(1).max(3_600_000)).default(30_000),
   LEASE_SECONDS: z.coerce.number().pipe(z.int().min(4).max(300)).default(8),
+  /** Between two looks at the memory and processor time of what runs. */
+  SAMPLE_SECONDS: z.coerce.number().pipe(z.int().min(1).max(300)).default(10),
   TASK_CONCURRENCY: z.coerce.number().pipe(z.int().min(1).max(64)).default(8),
 });
 
@@ -103,6 +105,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>) {
     profiles,
     retryBaseSeconds: values.RETRY_BASE_MS / 1000,
     leaseSeconds: values.LEASE_SECONDS,
+    sampleSeconds: values.SAMPLE_SECONDS,
     taskConcurrency: values.TASK_CONCURRENCY,
   };
 }

@@ -5,6 +5,7 @@
 import type { AttemptRow } from '../sql/attempts.ts';
 import type { Mask } from './logs/masker.ts';
 import { observe, type ObserveDeps } from './observe.ts';
+import type { Sampler } from './samples/sampler.ts';
 
 export type Following = {
   /** Starts to follow; a second call for the same attempt and epoch does nothing. */
@@ -17,7 +18,7 @@ export type Following = {
   stop: () => Promise<void>;
 };
 
-export function makeFollowing(deps: ObserveDeps, onEnd: () => void): Following {
+export function makeFollowing(deps: ObserveDeps & { watchUsage: Sampler['watch'] }, onEnd: () => void): Following {
   const followed = new Map<string, { epoch: number; cut: AbortController; done: Promise<void> }>();
 
   async function run(
@@ -27,11 +28,13 @@ export function makeFollowing(deps: ObserveDeps, onEnd: () => void): Following {
     cut: AbortController,
     justStarted: boolean,
   ): Promise<void> {
+    const lookAway = deps.watchUsage(attempt, containerId);
     try {
       await observe(deps, attempt, containerId, mask, cut.signal, justStarted);
     } catch (error) {
       if (!cut.signal.aborted) deps.log.warn({ err: error, attempt: attempt.id }, 'lost sight of a container');
     } finally {
+      lookAway();
       if (followed.get(attempt.id)?.cut === cut) followed.delete(attempt.id);
       onEnd();
     }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { releaseLeases } from '../sql/leases.ts';
 import { databaseNowMs } from '../sql/clock.ts';
+import { findSamples, storeSamples } from '../sql/samples.ts';
 import type { Config } from './config.ts';
 import { reproducibleSecrets } from './envelope-for.ts';
 import { makeFollowing } from './following.ts';
@@ -18,6 +19,7 @@ import { openPool } from './open-pool.ts';
 import { openOwnEngine } from './own-engine.ts';
 import { watchOwnSecrets } from './own-secrets.ts';
 import { startReconcile, type Reconcile } from './reconcile.ts';
+import { startSampler } from './samples/sampler.ts';
 import { sweep } from './sweep.ts';
 import { makePost } from './shop/post.ts';
 import { startOutbox } from './shop/outbox.ts';
@@ -94,7 +96,15 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
     onStaleWrite: () => metrics.staleWrites.inc(),
     onLogStored: (lagSeconds: number) => metrics.logLag.observe(lagSeconds),
   };
-  const following = makeFollowing({ ...settling, engine }, () => {
+  const sampler = startSampler({
+    log,
+    everyMs: config.sampleSeconds * 1_000,
+    usage: engine.usage,
+    isSilent: engine.isSilent,
+    stored: (attemptId) => findSamples(pool, attemptId),
+    store: (samples) => storeSamples(pool, samples),
+  });
+  const following = makeFollowing({ ...settling, engine, watchUsage: sampler.watch }, () => {
     metrics.following.set(following.count());
     startNext();
     onChange();
@@ -235,7 +245,10 @@ export async function startOrchestrator(config: Config, log: Logger): Promise<Or
         atMost(TASKS_STOP_LIMIT_MS, outbox.stop()),
       ]);
       // A daemon or a database that hangs holds up none of it: what is written late is refused by the lease.
-      await atMost(FOLLOWING_STOP_LIMIT_MS, Promise.all([listener.stop(), reconcile.stop(), following.stop()]));
+      await atMost(
+        FOLLOWING_STOP_LIMIT_MS,
+        Promise.all([listener.stop(), reconcile.stop(), following.stop(), sampler.stop()]),
+      );
       tokens.stop();
       await releaseLeases(pool, holder);
       // What a sibling that was killed left behind would else stay until the next job.

@@ -177,3 +177,25 @@ export async function chunkAfterLine(db: Database, attemptId: string, line: numb
   );
   return row?.seq ?? 0;
 }
+
+/** The chunk that holds a line, or would if it is not stored yet; undefined where nothing is stored. One row is read. */
+export async function chunkOfLine(db: Database, attemptId: string, line: number): Promise<number | undefined> {
+  const row = await maybeOne<{ seq: number }>(
+    db,
+    `SELECT seq FROM log_chunks WHERE attempt_id = $1::uuid AND first_line <= $2::bigint
+     ORDER BY first_line DESC LIMIT 1`,
+    [attemptId, line],
+  );
+  return row?.seq;
+}
+
+/** How many lines are stored. One row is read. */
+export async function storedLines(db: Database, attemptId: string): Promise<number> {
+  const row = await maybeOne<{ lines: number }>(
+    db,
+    `SELECT first_line + line_count - 1 AS lines FROM log_chunks WHERE attempt_id = $1::uuid
+     ORDER BY first_line DESC LIMIT 1`,
+    [attemptId],
+  );
+  return row?.lines ?? 0;
+}

@@ -31,7 +31,9 @@ export const findJobReport = (db: Database, idOrCode: string): Promise<JobReport
             j.attempts_spent, j.losses, j.task_failures, j.next_task_at, j.folder_id, j.dead_reason, j.dead_detail,
             j.redrives, j.priority, j.redrive_reason, j.created_at, j.updated_at
      FROM jobs j JOIN orders o ON o.id = j.order_id JOIN courses c ON c.id = j.course_id
-     WHERE j.id::text = lower($1::text) OR o.code = upper($1::text)`,
+     WHERE j.id = coalesce(CASE WHEN $1::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN $1::uuid END,
+                           (SELECT named.id FROM orders code JOIN jobs named ON named.order_id = code.id
+                            WHERE code.code = upper($1::text)))`,
     [idOrCode],
   );
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { KeyRole } from '../../sql/api-keys.ts';
 import type { Act } from '../../sql/operating.ts';
 import type { Pool } from '../../sql/pool.ts';
+import { recordRead } from '../../sql/reads.ts';
 import { SQLSTATE, sqlStateOf } from '../../sql/sqlstate.ts';
 import { callerOf } from '../caller.ts';
 import type { Context, State } from '../context.ts';
@@ -52,7 +53,7 @@ export type Call<Params, Query, Body> = ApiDeps & {
 /** What a key adds to a call; `act` is who acts, for the functions that write it down. */
 export type Keyed = { caller: Caller; act: Act };
 
-export type Operation = {
+export type Operation<Answer = unknown> = {
   method: 'get' | 'post' | 'put';
   /** With parameters as `{name}`. */
   path: string;
@@ -74,7 +75,9 @@ export type Operation = {
   statuses?: readonly number[];
   /** Those of its own, besides what every operation of its kind may be refused with. */
   problems: readonly ProblemCode[];
-  act: (call: Call<never, never, never> & Keyed) => Promise<unknown>;
+  /** It shows customers or their money: who reads it is written down first. */
+  isRecorded?: boolean;
+  act: (call: Call<never, never, never> & Keyed) => Promise<Answer>;
 };
 
 /** Keeps the types of the schemas and of `act` together. */
@@ -92,7 +95,7 @@ export function operation<
     answer: Answer;
     act: (call: Call<z.output<Params>, z.output<Query>, z.output<Body>> & Keyed) => Promise<z.input<Answer>>;
   },
-): Operation {
+): Operation<z.input<Answer>> {
   const { params = z.strictObject({}), query = z.strictObject({}), headers = z.strictObject({}), body } = description;
   return { ...description, params, query, headers, body };
 }
@@ -109,19 +112,43 @@ async function callerOfCall(ctx: Context, deps: ApiDeps, one: Operation): Promis
     await deps.limits.address(callerOf(ctx.ip));
     return undefined;
   }
-  return authenticate(ctx, { pool: deps.pool, limitKey: deps.limits.key, keysInUse: deps.keysInUse }, one.roles);
+  return authenticate(ctx, { pool: deps.pool, limitKey: deps.limits.key, keysInUse: deps.keysInUse });
 }
 
-async function answer(ctx: Context, deps: ApiDeps, one: Operation): Promise<void> {
-  // Also of who has no key, or tries many.
-  await deps.limits.caller(callerOf(ctx.ip));
-  const caller = await callerOfCall(ctx, deps, one);
-  const params = check(one.params, ctx.params, 'not_found');
-  const query = check(one.query, { ...ctx.query }, 'request_invalid');
-  if (one.body) requireJson(ctx.req);
-  const raw = one.body && parseJson(await readBody(ctx.req, one.bodyMaxBytes ?? BODY_MAX_BYTES));
-  const body = one.body && check(one.body, raw, 'request_invalid');
+/** What of a query says where a list goes on, and not what is read. */
+const NOT_A_SUBJECT: ReadonlySet<string> = new Set(['limit', 'cursor', 'after', 'follow', 'format', 'reason']);
+const SUBJECT_MAX_CHARS = 300;
+
+function subjectOf(one: Operation, params: Readonly<Record<string, string>>, query: object): string {
+  const path = one.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => params[name] ?? '');
+  const wanted = Object.entries(query).filter(([name, value]) => value !== undefined && !NOT_A_SUBJECT.has(name));
+  const search = new URLSearchParams(wanted.map(([name, value]) => [name, String(value)])).toString();
+  return `${path}${search && `?${search}`}`.slice(0, SUBJECT_MAX_CHARS);
+}
+
+/** What a caller gives to an operation; the body is read only from who may call it. */
+export type Given = { params: object; query: object; body: () => Promise<unknown> };
+
+/**
+ * The operation itself, whoever calls it in whatever way: checks the role, what is given, and acts. Throws Problem.
+ */
+export async function perform<Answer>(
+  ctx: Context,
+  deps: ApiDeps,
+  one: Operation<Answer>,
+  caller: Caller | undefined,
+  given: Given,
+): Promise<Answer> {
+  if (caller ? !one.roles.includes(caller.role) : one.roles.length > 0 && !one.keyIsOptional)
+    throw new Problem('role_not_allowed');
+  const params = check(one.params, given.params, 'not_found');
+  const query = check(one.query, given.query, 'request_invalid');
+  const body = one.body && check(one.body, await given.body(), 'request_invalid');
   const { requestId } = ctx.state;
+  if (caller && one.isRecorded) {
+    const { keyId, sessionId } = caller;
+    await recordRead(deps.pool, { keyId, sessionId, requestId, subject: subjectOf(one, params, query) });
+  }
   const keyed = { caller, act: caller && { keyId: caller.keyId, requestId } } as Keyed;
   const call = { ...deps, ...keyed, ctx, requestId, params, query, body: body as never };
   const result = await one.act(call).catch((error: unknown) => {
@@ -129,8 +156,22 @@ async function answer(ctx: Context, deps: ApiDeps, one: Operation): Promise<void
     throw sqlStateOf(error) === SQLSTATE.notAnOperator ? new Problem('key_not_valid') : error;
   });
   if (caller && one.method !== 'get')
-    ctx.state.log.info({ key: caller.name, operation: one.summary, subject: ctx.params }, 'acted with a key');
-  ctx.body = result;
+    ctx.state.log.info({ key: caller.name, operation: one.summary, subject: given.params }, 'acted with a key');
+  return result;
+}
+
+async function answer(ctx: Context, deps: ApiDeps, one: Operation): Promise<void> {
+  // Also of who has no key, or tries many.
+  await deps.limits.caller(callerOf(ctx.ip));
+  const caller = await callerOfCall(ctx, deps, one);
+  ctx.body = await perform(ctx, deps, one, caller, {
+    params: ctx.params,
+    query: { ...ctx.query },
+    body: async () => {
+      requireJson(ctx.req);
+      return parseJson(await readBody(ctx.req, one.bodyMaxBytes ?? BODY_MAX_BYTES));
+    },
+  });
 }
 
 export function addOperations(router: Router<State>, deps: ApiDeps, operations: readonly Operation[]): void {

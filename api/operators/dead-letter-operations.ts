@@ -21,6 +21,7 @@ export const listDeadLetters = operation({
   path: '/v1/dead-letters',
   summary: 'Jobs that will not run again by themselves, the latest first, each with what became of its attempts',
   roles: ['operator', 'auditor'],
+  isRecorded: true,
   query: z.strictObject({ ...paging, ...filter }),
   answer: z.strictObject({
     deadLetters: z.array(

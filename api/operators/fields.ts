@@ -30,3 +30,7 @@ export const words = z
   .min(1)
   .max(1_000)
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'holds what is no character');
+
+const ATTEMPT_MAX = 9_999;
+/** In a query, where everything is text. */
+export const attemptNumber = z.coerce.number().pipe(z.int().min(1).max(ATTEMPT_MAX));

@@ -8,6 +8,7 @@ import type { KeyRole } from '../../sql/api-keys.ts';
 import { makeWorld, runningTestAttempt, type World } from '../../test/orders.ts';
 import { startTestApi, type TestApi } from '../test-setup.ts';
 import { logStream } from './log-stream.ts';
+import { SEARCHED_CHUNKS_MAX } from './log-window.ts';
 import { makeCall, type Call } from './test-keys.ts';
 
 let api: TestApi;
@@ -180,4 +181,66 @@ test('a reader who does not read is let go, and only a few pages were taken for 
   await once(stream, 'close');
   expect([stream.readableEnded, done]).toEqual([false, 1]);
   expect((await readers()).length - before).toBeLessThanOrEqual(2);
+});
+
+describe('a window into a log', () => {
+  const lines = async (attempt: AttemptRow, query: string) =>
+    (await call('GET', `/v1/jobs/${attempt.job_id}/log-lines?${query}`, undefined, 'auditor')).body as {
+      lines: { n: number; text: string; level: string }[];
+      seenTo: number;
+      more: boolean;
+      linesStored: number;
+      over: boolean;
+    };
+  const numbers = (found: { lines: { n: number }[] }): number[] => found.lines.map(({ n }) => n);
+
+  test('is the last lines, or those behind one, and says whether there are more; control characters are shown', async () => {
+    const attempt = await loggedAttempt();
+    const last = await lines(attempt, 'limit=2');
+    expect([numbers(last), last.more, last.linesStored, last.over]).toEqual([[4, 5], false, 5, false]);
+    const first = await lines(attempt, 'after=0&limit=3');
+    expect([numbers(first), first.more, first.seenTo]).toEqual([[1, 2, 3], true, 3]);
+    expect(first.lines[1]?.text).toBe('two \\u001b[2J');
+    expect(numbers(await lines(attempt, 'after=3'))).toEqual([4, 5]);
+    expect(await lines(attempt, 'after=5')).toMatchObject({ lines: [], more: false, seenTo: 5 });
+  });
+
+  test('holds what was searched for, whatever its case; a search ends at its limit and says where to go on', async () => {
+    const texts = Array.from({ length: SEARCHED_CHUNKS_MAX + 2 }, (_, i) => [
+      `line ${i}`,
+      i % 40 === 0 ? 'A "Needle"' : 'hay',
+    ]);
+    const attempt = await loggedAttempt(texts);
+    const found = await lines(attempt, 'search=%22needle%22');
+    expect([numbers(found), found.more, found.seenTo]).toEqual([[2, 82], true, 2 * SEARCHED_CHUNKS_MAX]);
+    const rest = await lines(attempt, `search=needle&after=${found.seenTo}`);
+    expect([numbers(rest), rest.more]).toEqual([[], false]);
+    expect(numbers(await lines(attempt, 'search=needle&limit=1'))).toEqual([2]);
+  });
+
+  test('has limits, and leaves a trace', async () => {
+    const attempt = await loggedAttempt();
+    const before = (await readers()).length;
+    await lines(attempt, 'after=4');
+    expect((await readers()).slice(before)).toMatchObject([{ person: 'the auditor', from_seq: 2, to_seq: 2 }]);
+    for (const query of ['limit=0', 'limit=1001', 'after=-1', 'search=', `search=${'x'.repeat(201)}`, 'attempt=0'])
+      expect(await lines(attempt, query)).toMatchObject({ code: 'request_invalid' });
+  });
+});
+
+describe('the proof of a log over HTTP', () => {
+  const proof = async (attempt: AttemptRow) =>
+    (await call('GET', `/v1/jobs/${attempt.job_id}/log-proof`, undefined, 'auditor')).body;
+
+  test('says whether it is whole so far, and what is wrong with one that was changed', async () => {
+    const attempt = await loggedAttempt();
+    expect(await proof(attempt)).toMatchObject({ status: 'running', lines: 5, chunks: 3, faults: [] });
+    const { attempt: other } = await runningTestAttempt(world);
+    const [first, ...rest] = madeLog(TEXTS).chunks;
+    if (first) await storeChunks(world.orchestrator, other, [{ ...first, hash: randomBytes(32) }, ...rest]);
+    expect(await proof(other)).toMatchObject({
+      status: 'broken',
+      faults: ['chunk 0: hash differs', 'chunk 1: hash differs'],
+    });
+  });
 });

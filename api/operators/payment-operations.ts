@@ -29,6 +29,7 @@ export const showInbox = operation({
   path: '/v1/payments/inbox',
   summary: 'Money and events that wait for a decision, the oldest first',
   roles: ['operator', 'auditor'],
+  isRecorded: true,
   query: z.strictObject(paging),
   answer: z.strictObject({ items: z.array(inboxItem), nextCursor }),
   problems: ['cursor_invalid'],
@@ -127,6 +128,7 @@ export const showLedger = operation({
   path: '/v1/payments/ledger',
   summary: 'How much money stands where; together it is the feed of the bank',
   roles: ['operator', 'auditor'],
+  isRecorded: true,
   answer: z.strictObject({
     totals: z.array(
       z.strictObject({ stands: z.string(), transfers: z.int(), balanceVnd: z.string().regex(/^-?\d+$/) }),

@@ -71,6 +71,9 @@ const engine = z.strictObject({
   drainReason: z.string().nullable(),
 });
 
+/** An engine as it is answered. */
+export type EngineAnswer = z.input<typeof engine>;
+
 const enginesNow = async (pool: Pool): Promise<z.input<typeof engine>[]> =>
   (await listEngines(pool)).map((one) => ({
     name: one.name,

@@ -36,6 +36,7 @@ export const listShopEvents = operation({
   path: '/v1/shop/events',
   summary: "What the shop's own system is told, the newest first",
   roles: ['operator', 'auditor', 'shop'],
+  isRecorded: true,
   query: z.strictObject({
     ...paging,
     state: z.enum(SHOP_EVENT_STATES).optional(),
@@ -78,6 +79,7 @@ export const showShopEvent = operation({
   path: '/v1/shop/events/{event}',
   summary: 'One event for the shop, as it is sent, with every try to deliver it',
   roles: ['operator', 'auditor', 'shop'],
+  isRecorded: true,
   params,
   answer: z.strictObject({
     ...eventLine.shape,

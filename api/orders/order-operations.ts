@@ -191,6 +191,7 @@ export const list = operation({
   path: '/v1/orders',
   summary: 'Orders, the newest first; a shop sees those that were placed with its keys',
   roles: ['operator', 'auditor', 'shop'],
+  isRecorded: true,
   query: z.strictObject({
     ...paging,
     status: status.optional(),

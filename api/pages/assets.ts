@@ -34,7 +34,7 @@ const IMPORTED = /\bfrom '\.\/([\w.-]+)'/g;
 function readAsset(path: string): Asset | undefined {
   const extension = extname(path);
   const type = TYPES[extension];
-  if (type === undefined || path.endsWith('.test.ts')) return undefined;
+  if (type === undefined || /\.(test|d)\.ts$/.test(path)) return undefined;
   const text = readFileSync(path, 'utf8');
   const identity = Buffer.from(extension === '.ts' ? stripTypeScriptTypes(text) : text);
   const br = brotliCompressSync(identity, {

@@ -5,6 +5,7 @@ import type { State } from '../context.ts';
 import type { AnswerPage } from './answer-page.ts';
 import { addAssetRoutes } from './asset-routes.ts';
 import type { Assets } from './assets.ts';
+import { addConsole } from './console/routes.ts';
 import { addOrderPage } from './order/routes.ts';
 import { addShopPage } from './shop/routes.ts';
 
@@ -18,5 +19,6 @@ export type PageDeps = ApiDeps & {
 export function addPages(router: Router<State>, deps: PageDeps, assets: Assets): void {
   addAssetRoutes(router, assets);
   addShopPage(router, deps);
+  addConsole(router, { ...deps, isTls: deps.desk.publicUrl.startsWith('https:') });
   addOrderPage(router, deps);
 }

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { chooseApiVersion } from './api-version.ts';
 import { demuxBatches } from './demux.ts';
 import { EngineError, type ContainerState, type Engine, type EngineFailure } from './engine.ts';
+import { usageOf } from './usage.ts';
 
 const PING_LIMIT_MS = 3_000;
 const CALL_LIMIT_MS = 10_000;
@@ -248,6 +249,22 @@ export function makeDockerEngine(dockerHost: string): Engine {
       const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
       const found = await docker.listContainers({ all: true, filters: { label }, abortSignal: limit() });
       return found.map((one) => ({ id: one.Id, createdAtSeconds: one.Created, state: one.State, labels: one.Labels }));
+    },
+    usage: async (id) => {
+      try {
+        const stats = dial<unknown>({
+          path: `/containers/${id}/stats?`,
+          method: 'GET',
+          options: { stream: false, 'one-shot': true },
+          statusCodes: { 200: true, 404: 'no such container', 409: 'not running', 500: 'server error' },
+          abortSignal: limit(),
+        });
+        // The call's own deadline does not end an answer that has begun.
+        return usageOf(await within(stats, 'stats', () => undefined));
+      } catch (error) {
+        if (statusOf(error) === HTTP_NOT_FOUND || statusOf(error) === HTTP_CONFLICT) return undefined;
+        throw engineError(error, () => 'refused');
+      }
     },
     host: async () => {
       try {

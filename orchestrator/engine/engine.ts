@@ -28,6 +28,8 @@ export type Engine = {
   rename: (id: string, name: string) => Promise<void>;
   /** Containers with all of these labels, whatever their state. */
   list: (labels: Readonly<Record<string, string>>) => Promise<ListedContainer[]>;
+  /** What a container uses now; undefined when it does not run. One reading, for which the daemon does not wait. */
+  usage: (id: string) => Promise<Usage | undefined>;
   /** The image's own id (sha256:…); undefined when the engine does not have it. */
   imageId: (reference: string) => Promise<string | undefined>;
   /** The engine's host as the engine sees it: its memory, and its clock in unix seconds. */
@@ -49,6 +51,9 @@ export type ContainerState = {
 };
 
 export type ListedContainer = { id: string; createdAtSeconds: number; state: string; labels: Record<string, string> };
+
+/** Memory without the page cache that the kernel can take back; processor time since the start; both at `atMs` of the daemon's clock. */
+export type Usage = { memoryBytes: number; cpuNanos: number; atMs: number };
 
 export type EngineFailure = 'image_missing' | 'start_failed' | 'refused' | 'away';
 

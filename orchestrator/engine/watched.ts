@@ -75,6 +75,7 @@ export function watchEngine(engine: Engine, watch: EngineWatch): WatchedEngine {
     rename: (id, name) => counted(() => engine.rename(id, name)),
     list: (labels) => counted(() => engine.list(labels)),
     imageId: (reference) => counted(() => engine.imageId(reference)),
+    usage: (id) => counted(() => engine.usage(id)),
     host: () => counted(() => engine.host()),
     logs: (id, from, signal) => engine.logs(id, from, signal),
     wait: (id, signal) => engine.wait(id, signal),

@@ -4,9 +4,9 @@
  */
 import { zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
-import { chainHash, FIRST_HASH } from '../sql/log-chain.ts';
-import type { LogEnd, StoredChunk } from '../sql/logs.ts';
-import { CHUNK_MAX_BYTES } from '../sql/log-lines.ts';
+import { chainHash, FIRST_HASH } from './log-chain.ts';
+import type { LogEnd, StoredChunk } from './logs.ts';
+import { CHUNK_MAX_BYTES } from './log-lines.ts';
 
 export type Proof = {
   status: 'ok' | 'running' | 'broken';

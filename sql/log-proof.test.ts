@@ -2,10 +2,10 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { encodeLines, nextChunk } from '../orchestrator/logs/log-chunk.ts';
-import { chainHash, FIRST_HASH } from '../sql/log-chain.ts';
-import { NO_LOG, type LogEnd, type LogTail, type StoredChunk } from '../sql/logs.ts';
+import { chainHash, FIRST_HASH } from './log-chain.ts';
+import { NO_LOG, type LogEnd, type LogTail, type StoredChunk } from './logs.ts';
 import { startProof, type Proof } from './log-proof.ts';
-import { madeLog } from './test-log.ts';
+import { madeLog } from '../cli/test-log.ts';
 
 const SETTLED = { settled: true, ran: true };
 function prove(chunks: readonly StoredChunk[], end: LogEnd | undefined, attempt = SETTLED): Proof {
