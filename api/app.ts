@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Logger } from 'pino';
@@ -61,11 +60,6 @@ const FOLLOWS_OF_KEY_MAX = 5;
 /** Many customers may stand behind one address, and none may take everybody's places. */
 export const WATCHERS_OF_ADDRESS_MAX = 50;
 
-/** What the console's plots are drawn with, as its package has it. */
-const PLOT_FILES = ['uplot/dist/uPlot.esm.js', 'uplot/dist/uPlot.min.css'].map((file) =>
-  createRequire(import.meta.url).resolve(file),
-);
-
 /** The whole HTTP surface, from plain dependencies. */
 export function makeApp(deps: AppDeps): Koa<State> {
   const { pool, log, metrics, desk, masterKeys, sepayAuth, orderTtlMinutes } = deps;
@@ -95,7 +89,7 @@ export function makeApp(deps: AppDeps): Koa<State> {
   addFinalizeRoutes(router, { pool, masterKeys, metrics });
   addTokenRoutes(router, { pool, masterKeys });
   addProgressRoutes(router, { pool, masterKeys });
-  const assets = loadAssets(PLOT_FILES);
+  const assets = loadAssets();
   const answerPage = makeAnswerPage(assets);
   addPages(router, { ...apiDeps, answerPage, contactEmail: deps.contactEmail }, assets);
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
+import { createRequire, stripTypeScriptTypes } from 'node:module';
 import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -43,8 +43,13 @@ function readAsset(path: string): Asset | undefined {
   return { type, identity, gzip: gzipSync(identity, { level: 9 }), br };
 }
 
-/** Reads the files of client/, and those at `more` (for a script that a package brings). */
-export function loadAssets(more: readonly string[] = []): Assets {
+/** What the console's plots are drawn with, as its package has it. */
+const PLOT_FILES = ['uplot/dist/uPlot.esm.js', 'uplot/dist/uPlot.min.css'].map((file) =>
+  createRequire(import.meta.url).resolve(file),
+);
+
+/** Reads the files of client/, and those at `more`, which packages bring. */
+export function loadAssets(more: readonly string[] = PLOT_FILES): Assets {
   const paths = [...readdirSync(CLIENT_DIR).map((name) => `${CLIENT_DIR}/${name}`), ...more];
   const files = new Map<string, Asset>();
   const hash = createHash('sha256');
