@@ -7,6 +7,8 @@ import { EVIL, startNight, storeLog, type Night } from './test-night.ts';
 import { insertTestOrder, runningTestAttempt } from '../../../test/orders.ts';
 import { madeLog, storeChunks } from '../../../cli/test-log.ts';
 import { visit, type Visitor } from './test-console.ts';
+import { pay } from '../../payments/test-webhook.ts';
+import { placeTestOrder } from '../../test-setup.ts';
 
 type Page = Awaited<ReturnType<typeof openPage>>;
 
@@ -162,6 +164,16 @@ test('money without an order is decided about, and an engine drained', async () 
   await page.locator('summary', { hasText: 'Quyết định' }).click();
   await page.getByLabel('Làm gì').selectOption('refund-recorded');
   await page.getByLabel('Lý do').fill('sent back by hand');
+  await page.getByRole('button', { name: 'Quyết định' }).click();
+  await page.getByText('Mọi đồng đều có chỗ.').waitFor();
+  // What an order was paid too much is decided about as a sum.
+  const order = await placeTestOrder(night.api);
+  await pay(night.api, order.code, { transferAmount: 500_000 });
+  await page.goto(at('/payments'));
+  await page.getByText('đơn được trả thừa').waitFor();
+  await page.locator('summary', { hasText: 'Quyết định' }).click();
+  await page.getByLabel('Làm gì').selectOption('ignore');
+  await page.getByLabel('Lý do').fill('he wants it kept');
   await page.getByRole('button', { name: 'Quyết định' }).click();
   await page.getByText('Mọi đồng đều có chỗ.').waitFor();
   await page.goto(at('/engines'));
