@@ -22,6 +22,11 @@ test('the start page is read in a browser without a complaint, and axe finds not
     await atDesk.goto(`${api.url}/nothing`);
     expect(await seriousViolations(atDesk)).toEqual([]);
     await takeScreens(atDesk, 'not-found');
+    // What the API says of itself is a page too.
+    const docs = await openPage(browser, DESK);
+    expect((await docs.goto(`${api.url}/docs`))?.status()).toBe(200);
+    expect(await seriousViolations(docs)).toEqual([]);
+    expect(docs.complaints).toEqual([]);
   } finally {
     await browser.close();
   }

@@ -179,6 +179,19 @@ test('what was paid for a job that was cancelled waits whole; once it was given 
   expect((await fed()) - had).toBe(PRICE);
 });
 
+test('a refund and a redrive at the same moment: one of them, never both', async () => {
+  for (let round = 0; round < 12; round += 1) {
+    const { code } = await placeTestOrder(api);
+    await pay(api, code);
+    expect((await call('POST', `/v1/jobs/${code}/cancel`, { reason: 'he called' })).status).toBe(200);
+    const refund = () => decide(code, { action: 'refund-recorded', amountVnd: PRICE });
+    const redrive = () => call('POST', `/v1/jobs/${code}/retry`, { reason: 'he called again' });
+    const [first, second] = round % 2 === 0 ? [refund, redrive] : [redrive, refund];
+    const answers = await Promise.all([first(), second()]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+  }
+});
+
 test('what was paid for a job that failed waits whole beside its dead letter, unless its customer has the course', async () => {
   const world = await makeWorld(api.database);
   const codes = [];

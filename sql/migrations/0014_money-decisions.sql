@@ -154,6 +154,8 @@ DECLARE
   waits money_left_over;
 BEGIN
   PERFORM FROM orders o WHERE o.id IN (of_order, to_order) ORDER BY o.id FOR UPDATE;
+  -- A redrive at the same moment finds the money gone, or takes it first.
+  PERFORM FROM jobs j WHERE j.order_id = of_order FOR UPDATE;
   SELECT * INTO waits FROM money_left_over l WHERE l.order_id = of_order;
   IF NOT FOUND THEN RETURN 'decided_before'; END IF;
   IF waits.amount_vnd <> amount THEN RETURN 'amount_changed'; END IF;
